@@ -1,0 +1,67 @@
+"""Where the texts and the runs are: the workspace folder."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from rnnbench.errors import CorpusError
+
+_PACKAGE = Path(__file__).parent
+TEXT_SUFFIXES = (".txt",)
+
+
+def bundled_corpora() -> Path:
+    """The texts that come with the project: inside an installed package, or beside it in a checkout."""
+    installed = _PACKAGE / "bundled_corpora"
+    return installed if installed.is_dir() else _PACKAGE.parent / "corpora"
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """A folder with `corpora/` and `runs/`."""
+
+    root: Path
+
+    @classmethod
+    def choose(cls, option: Path | None = None) -> "Workspace":
+        """The folder given by the option, else by RNNBENCH_HOME, else the current one."""
+        return cls(Path(option or os.environ.get("RNNBENCH_HOME") or ".").expanduser().absolute())
+
+    @property
+    def runs(self) -> Path:
+        """Where runs are kept."""
+        return self.root / "runs"
+
+    @property
+    def cache(self) -> Path:
+        """Encoded texts, shared by runs; everything in it can be made again."""
+        return self.runs / ".cache"
+
+    @property
+    def corpora_folders(self) -> list[Path]:
+        """Where a bare corpus name is looked up: the workspace's own texts first, then the bundled ones."""
+        return list(dict.fromkeys([self.root / "corpora", bundled_corpora()]))
+
+    def corpora(self) -> list[Path]:
+        """Every text that can be chosen by name, sorted, the workspace's own before bundled ones of that name."""
+        found: dict[str, Path] = {}
+        for folder in self.corpora_folders:
+            for path in sorted(folder.glob("*")) if folder.is_dir() else []:
+                if path.suffix in TEXT_SUFFIXES and path.is_file():
+                    found.setdefault(path.name, path)
+        return [found[name] for name in sorted(found)]
+
+    def find_corpus(self, name: str) -> Path:
+        """The file meant by `name`: a path, or the name (suffix optional) of a text in a corpora folder.
+
+        Raises CorpusError when there is none.
+        """
+        given = Path(name).expanduser()
+        candidates = [given]
+        if given.name == name:
+            candidates += [folder / f"{name}{end}" for folder in self.corpora_folders for end in ("", *TEXT_SUFFIXES)]
+        for path in candidates:
+            if path.exists():
+                return path.absolute()
+        known = ", ".join(path.stem for path in self.corpora()) or "none"
+        raise CorpusError(f"corpus not found: {name}", f"texts known by name: {known}")
