@@ -1,0 +1,206 @@
+"""What can happen to a run, as frozen dataclasses; each is one JSON line.
+
+Names are past tense, units are in the field names. A view can show nothing that is not an event.
+"""
+
+import json
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+
+from rnnbench.metrics import Score
+
+FORMAT_VERSION = 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class Event:
+    """Anything that happened. `at` is seconds since 1970, set when the event is written."""
+
+    at: float = 0.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class LogOpened(Event):
+    """The first line of an event log."""
+
+    version: int = FORMAT_VERSION
+
+
+@dataclass(frozen=True, kw_only=True)
+class Prepared(Event):
+    """A long phase before the first step moved on, such as encoding the text: `done` of `total` bytes."""
+
+    phase: str
+    done: int
+    total: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunStarted(Event):
+    """Everything that is known before the first step. Baselines are losses on the validation split.
+
+    `planned_steps` is None when only the wall clock ends the run. Written again when a run is resumed.
+    """
+
+    device: str
+    threads: int
+    torch_version: str
+    implementation: str
+    parameters: int
+    planned_steps: int | None
+    planned_seconds: float | None
+    steps_per_epoch: int
+    tokens_per_step: int
+    steps_per_loss: int
+    corpus_digest: str
+    corpus_characters: int
+    corpus_tokens: int
+    vocabulary_size: int
+    validation_tokens: int
+    uniform_loss_nats: float
+    unigram_loss_nats: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunResumed(Event):
+    """Training goes on from the checkpoint at `step`: whatever the log holds beyond it did not happen."""
+
+    step: int
+    exact: bool = True
+
+
+@dataclass(frozen=True, kw_only=True)
+class StepDone(Event):
+    """Training reached `step`. Written about four times a second, never for every step.
+
+    `losses_nats` holds the mean loss of every `steps_per_loss` steps since the last StepDone, the last one ending
+    at `step`, so the history is complete and does not depend on the clock. `loss_nats` is the last of them.
+    The rate counts training tokens per second of wall clock, evaluation and checkpoints left out.
+    """
+
+    step: int
+    epoch: float
+    loss_nats: float
+    losses_nats: tuple[float, ...]
+    learning_rate: float
+    gradient_norm: float
+    tokens_per_second: float
+    elapsed_seconds: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class EvaluationDone(Event):
+    """A split was scored with frozen weights, every token but the first."""
+
+    step: int
+    split: str
+    loss_nats: float
+    tokens_scored: int
+    tokens_total: int
+    characters: int
+    bytes: int
+    unknown_tokens: int
+    spelling_nats: float
+    seconds: float
+    best: bool
+
+    @property
+    def score(self) -> Score:
+        """The sums, from which every figure follows."""
+        names = {field.name for field in fields(Score)}
+        return Score(**{name: value for name, value in asdict(self).items() if name in names})
+
+
+@dataclass(frozen=True, kw_only=True)
+class SampleDrawn(Event):
+    """The model wrote something."""
+
+    step: int
+    prompt: str
+    text: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class CheckpointSaved(Event):
+    """A checkpoint is on disk, verified."""
+
+    step: int
+    best: bool
+    bytes: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Warned(Event):
+    """Something the user should know; the run goes on."""
+
+    message: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class SettingChanged(Event):
+    """A setting was changed while the run was going."""
+
+    step: int
+    name: str
+    value: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunFinished(Event):
+    """The last event: `reason` is finished, stopped or failed."""
+
+    reason: str
+    step: int
+    elapsed_seconds: float
+    message: str = ""
+
+
+KINDS: dict[str, type[Event]] = {
+    kind.__name__: kind
+    for kind in (
+        LogOpened, Prepared, RunStarted, RunResumed, StepDone, EvaluationDone, SampleDrawn, CheckpointSaved, Warned,
+        SettingChanged, RunFinished,
+    )
+}  # fmt: skip
+
+
+def to_line(event: Event) -> bytes:
+    """One UTF-8 JSON line. Raises ValueError for a number that is not finite."""
+    record = {"event": type(event).__name__, **asdict(event)}
+    text = json.dumps(record, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    return text.encode("utf-8", "replace") + b"\n"
+
+
+def from_line(line: bytes) -> Event | None:
+    """The event on a line; None for a kind this version does not know and for a damaged line."""
+    try:
+        record: Any = json.loads(line)
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(record, dict):
+        return None
+    kind = KINDS.get(str(record.pop("event", "")))
+    return _build(kind, record) if kind else None
+
+
+def _build(kind: type[Event], record: dict[str, Any]) -> Event | None:
+    known = {field.name: field.type for field in fields(kind)}
+    values = {name: value for name, value in record.items() if name in known}
+    if "losses_nats" in values:
+        values["losses_nats"] = tuple(values["losses_nats"] or ())
+    if not all(_fits(value, str(known[name])) for name, value in values.items()):
+        return None
+    try:
+        return kind(**values)
+    except TypeError:
+        return None
+
+
+def _fits(value: Any, declared: str) -> bool:
+    """Whether a value read from a file is of the declared type: a log may have been edited by hand."""
+    accepted: dict[str, tuple[type, ...]] = {"str": (str,), "int": (int,), "float": (int, float), "bool": (bool,)}
+    for name, types in accepted.items():
+        if declared.startswith((name, f"<class '{name}'")):
+            plain_number = name == "bool" or not isinstance(value, bool)
+            return (isinstance(value, types) and plain_number) or (value is None and "None" in declared)
+    return all(isinstance(item, (int, float)) for item in value)

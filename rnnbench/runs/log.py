@@ -1,0 +1,98 @@
+"""The event log: append a line; follow a file and return whole new events."""
+
+import os
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+from rnnbench import storage
+from rnnbench.runs.events import Event, LogOpened, from_line, to_line
+
+_CHUNK = 1 << 20
+MAX_LINE = 16 << 20  # a line longer than this is damage, not an event
+
+
+class EventWriter:
+    """The one writer of a run's log."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._descriptor = storage.open_append(path)
+        if os.fstat(self._descriptor).st_size == 0:
+            self.append(LogOpened())
+        elif not _ends_with_newline(path):
+            storage.append(self._descriptor, b"\n", path)  # a crash tore the last line; do not glue to it
+
+    def append(self, event: Event) -> Event:
+        """Write the event with the time of now; returns it as written."""
+        stamped = replace(event, at=round(time.time(), 3))
+        storage.append(self._descriptor, to_line(stamped), self.path)
+        return stamped
+
+    def close(self) -> None:
+        """Let go of the file."""
+        os.close(self._descriptor)
+
+
+def _ends_with_newline(path: Path) -> bool:
+    with path.open("rb") as file:
+        file.seek(-1, os.SEEK_END)
+        return file.read(1) == b"\n"
+
+
+class EventFollower:
+    """Reads what is new in a log that another process is writing.
+
+    Works in bytes and keeps the remainder: text is cut inside characters all the time.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.skipped = 0
+        self._offset = 0
+        self._remainder = b""
+
+    def poll(self, limit: int = _CHUNK) -> list[Event]:
+        """The whole events among the next `limit` bytes of the file; empty when there is nothing new yet."""
+        data = self._read(limit)
+        *lines, self._remainder = (self._remainder + data).split(b"\n")
+        if len(self._remainder) > MAX_LINE:
+            self._remainder, self.skipped = b"", self.skipped + 1
+        events = [from_line(line) for line in lines if line]
+        self.skipped += events.count(None)
+        return [event for event in events if event is not None]
+
+    def drain(self) -> Iterator[Event]:
+        """All events that are in the file now."""
+        while True:
+            before = self._offset
+            yield from self.poll()
+            if self._offset == before:
+                return
+
+    @property
+    def at_end(self) -> bool:
+        """Whether everything in the file has been read."""
+        return self._size() <= self._offset
+
+    def _size(self) -> int:
+        try:
+            return self.path.stat().st_size
+        except OSError:
+            return 0
+
+    def _read(self, limit: int) -> bytes:
+        try:
+            with self.path.open("rb") as file:
+                file.seek(self._offset)
+                data = file.read(limit)
+        except FileNotFoundError:
+            return b""
+        self._offset += len(data)
+        return data
+
+
+def read_events(path: Path) -> Iterator[Event]:
+    """Every event of a log, oldest first; nothing for a log that is not there."""
+    yield from EventFollower(path).drain()

@@ -1,0 +1,147 @@
+"""One event as one plain line: the headless log, `runs show --follow` and the live log all read alike."""
+
+from collections.abc import Iterator
+
+from rnnbench.metrics import LossReducer, Score, perplexity
+from rnnbench.runs.events import (
+    CheckpointSaved,
+    EvaluationDone,
+    Event,
+    Prepared,
+    RunFinished,
+    RunResumed,
+    RunStarted,
+    SampleDrawn,
+    SettingChanged,
+    StepDone,
+    Warned,
+)
+from rnnbench.visible import visible
+
+_LINES_PER_RUN = 30
+_LONGEST_INTERVAL = 100
+_SAMPLE_CHARACTERS = 4000
+
+
+def round_number(value: float) -> int:
+    """The largest of 1, 2, 5, 10, 20, 50 ... that is not above `value`; at least 1."""
+    scale = 1
+    while scale * 10 <= value:
+        scale *= 10
+    return max((step * scale for step in (1, 2, 5) if step * scale <= value), default=1)
+
+
+def duration(seconds: float) -> str:
+    """Seconds as a person says them: 48 s, 3 min 05 s, 2 h 10 min."""
+    whole = round(seconds)
+    if whole < 60:
+        return f"{seconds:.1f} s" if seconds < 10 else f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60:02d} s"
+    return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
+
+
+def figure(value: float) -> str:
+    """A perplexity with about four digits."""
+    if value >= 1e6:
+        return f"{value:.2e}"
+    return f"{value:,.0f}" if value >= 1000 else f"{value:.2f}" if value >= 10 else f"{value:.3f}"
+
+
+def score_text(score: Score) -> str:
+    """A score as text: perplexity first, the figure that compares across vocabularies beside it."""
+    bits = score.bits_per_character
+    text = f"perplexity {figure(score.perplexity)}  loss {score.loss_nats:.4f} nats"
+    return text + (f"  {bits:.3f} bits/character" if bits is not None else "")
+
+
+class Narrator:
+    """Turns events into lines. Step lines come at round steps, so two equal runs tell equal stories."""
+
+    def __init__(self, every_steps: int | None = None) -> None:
+        self._chosen = every_steps
+        self._every = every_steps or _LONGEST_INTERVAL
+        self._stride = 1
+        self._planned: int | None = None
+        self._mean = LossReducer()
+        self._prepared = ""
+
+    def tell(self, event: Event) -> list[str]:
+        """The lines for one event; often none, for a StepDone sometimes several."""
+        match event:
+            case Prepared():
+                return self._preparing(event)
+            case RunStarted():
+                return self._started(event)
+            case StepDone():
+                return list(self._steps(event))
+            case EvaluationDone():
+                return [self._evaluated(event)]
+            case RunResumed(step=step, exact=exact):
+                self._mean = LossReducer()
+                return [f"resumed at step {step}" + ("" if exact else " (not exact: this machine differs)")]
+            case _:
+                return _plain(event)
+
+    def _preparing(self, event: Prepared) -> list[str]:
+        if event.phase == self._prepared:
+            return []
+        self._prepared = event.phase
+        return [f"{event.phase} ..."]
+
+    def _started(self, event: RunStarted) -> list[str]:
+        self._stride, self._planned = max(event.steps_per_loss, 1), event.planned_steps
+        wished = self._chosen or min(round_number((event.planned_steps or 10**9) / _LINES_PER_RUN), _LONGEST_INTERVAL)
+        self._every = max(wished, self._stride)
+        budget = [f"{event.planned_steps:,} steps"] if event.planned_steps else []
+        budget += [duration(event.planned_seconds)] if event.planned_seconds else []
+        return [
+            f"{event.parameters:,} parameters ({event.implementation}) on {event.device}, {event.threads} threads, "
+            f"for {' or '.join(budget)}; {event.steps_per_epoch:,} steps an epoch",
+            f"text: {event.corpus_characters:,} characters, {event.corpus_tokens:,} tokens, vocabulary "
+            f"{event.vocabulary_size:,}; on validation a uniform guess has perplexity "
+            f"{figure(perplexity(event.uniform_loss_nats))}, unigram {figure(perplexity(event.unigram_loss_nats))}",
+        ]
+
+    def _steps(self, event: StepDone) -> Iterator[str]:
+        count = len(event.losses_nats)
+        for index, loss in enumerate(event.losses_nats):
+            step = event.step - (count - 1 - index) * self._stride
+            self._mean.add(loss, 1)
+            if step % self._every < self._stride:
+                yield self._step_line(step, event)
+                self._mean = LossReducer()
+
+    def _step_line(self, step: int, event: StepDone) -> str:
+        loss = self._mean.loss_nats
+        of = f"/{self._planned}" if self._planned else ""
+        return (
+            f"step {step}{of}  epoch {event.epoch:.2f}  loss {loss:.4f} nats  "
+            f"perplexity {figure(perplexity(loss))} (running)  lr {event.learning_rate:.3g}  "
+            f"|g| {event.gradient_norm:.3g}  {event.tokens_per_second:,.0f} tokens/s"
+        )
+
+    def _evaluated(self, event: EvaluationDone) -> str:
+        score = event.score
+        covered = "" if score.coverage >= 1 else f"  coverage {score.coverage:.1%}"
+        best = "  best so far" if event.best else ""
+        unknown = f"  unknown {score.out_of_vocabulary_rate:.2%}" if score.unknown_tokens else ""
+        return f"{event.split} at step {event.step}: {score_text(score)}{unknown}{covered}{best}"
+
+
+def _plain(event: Event) -> list[str]:
+    match event:
+        case SampleDrawn(step=step, prompt=prompt, text=text):
+            shown = visible(prompt + text, limit=_SAMPLE_CHARACTERS)
+            return [f"sample at step {step}: {shown}"]
+        case CheckpointSaved(step=step, best=best, bytes=size):
+            return [f"checkpoint at step {step}: {size / 1e6:.1f} MB{', best' if best else ''}"]
+        case Warned(message=message):
+            return [f"warning: {visible(message)}"]
+        case SettingChanged(step=step, name=name, value=value):
+            return [f"{visible(name)} is now {visible(value)}, from step {step}"]
+        case RunFinished(reason=reason, step=step, elapsed_seconds=elapsed, message=message):
+            text = f"{reason} at step {step} after {duration(elapsed)} of training"
+            return [f"{text}: {visible(message)}" if message else text]
+        case _:
+            return []

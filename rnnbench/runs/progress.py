@@ -1,0 +1,198 @@
+"""Where a run stands: a pure fold over its events, shared by every view, so that no two can disagree."""
+
+import bisect
+from array import array
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from rnnbench.metrics import LossReducer
+from rnnbench.runs.events import (
+    CheckpointSaved,
+    EvaluationDone,
+    Event,
+    Prepared,
+    RunFinished,
+    RunResumed,
+    RunStarted,
+    SampleDrawn,
+    SettingChanged,
+    StepDone,
+    Warned,
+)
+
+RUNNING_WINDOW = 50
+
+
+@dataclass
+class Curve:
+    """Values over steps, in order; `elapsed` gives the training seconds at each point."""
+
+    steps: "array[int]" = field(default_factory=lambda: array("q"))
+    values: "array[float]" = field(default_factory=lambda: array("d"))
+    elapsed: "array[float]" = field(default_factory=lambda: array("d"))
+
+    def __len__(self) -> int:
+        return len(self.steps)
+
+    def add(self, step: int, value: float, elapsed: float) -> None:
+        """Append one point."""
+        self.steps.append(step)
+        self.values.append(value)
+        self.elapsed.append(elapsed)
+
+    def drop_beyond(self, step: int) -> None:
+        """Forget the points after `step`."""
+        keep = bisect.bisect_right(self.steps, step)
+        for column in (self.steps, self.values, self.elapsed):
+            del column[keep:]
+
+
+@dataclass
+class RunProgress:
+    """The state of a run as its events tell it. Losses are in nats."""
+
+    started: RunStarted | None = None
+    preparing: Prepared | None = None
+    last_step: StepDone | None = None
+    finished: RunFinished | None = None
+    step: int = 0
+    train: Curve = field(default_factory=Curve)
+    validation: Curve = field(default_factory=Curve)
+    evaluations: list[EvaluationDone] = field(default_factory=list)
+    samples: list[SampleDrawn] = field(default_factory=list)
+    checkpoints: list[CheckpointSaved] = field(default_factory=list)
+    warnings: list[Warned] = field(default_factory=list)
+    settings: list[SettingChanged] = field(default_factory=list)
+    resumed_at: list[int] = field(default_factory=list)
+    last_event_at: float = 0.0
+
+    def apply(self, event: Event) -> None:
+        """Take one event into account."""
+        self.last_event_at = max(self.last_event_at, event.at)
+        match event:
+            case RunStarted():
+                self.started, self.finished = event, None
+            case Prepared():
+                self.preparing = event
+            case StepDone():
+                self._apply_step(event)
+            case EvaluationDone():
+                self._apply_evaluation(event)
+            case SampleDrawn():
+                self.samples.append(event)
+            case CheckpointSaved():
+                self.checkpoints.append(event)
+            case Warned():
+                self.warnings.append(event)
+            case SettingChanged():
+                self.settings.append(event)
+            case RunResumed():
+                self._go_back_to(event.step)
+            case RunFinished():
+                self.finished = event
+            case _:
+                pass
+
+    def _apply_step(self, event: StepDone) -> None:
+        self.finished, self.preparing = None, None
+        stride = self.started.steps_per_loss if self.started else 1
+        before = self.last_step.elapsed_seconds if self.last_step else 0.0
+        count = len(event.losses_nats)
+        for index, loss in enumerate(event.losses_nats):
+            share = (index + 1) / count
+            step = event.step - (count - 1 - index) * stride
+            self.train.add(step, loss, before + (event.elapsed_seconds - before) * share)
+        self.last_step, self.step = event, event.step
+
+    def _apply_evaluation(self, event: EvaluationDone) -> None:
+        self.evaluations.append(event)
+        if event.split == "validation":
+            elapsed = self.last_step.elapsed_seconds if self.last_step else 0.0
+            self.validation.add(event.step, event.loss_nats, elapsed)
+
+    def _go_back_to(self, step: int) -> None:
+        """A resumed run repeats the steps after its checkpoint: the history shows each step once."""
+        self.step, self.finished = step, None
+        self.train.drop_beyond(step)
+        self.validation.drop_beyond(step)
+        self.evaluations = [event for event in self.evaluations if event.step <= step]
+        self.samples = [event for event in self.samples if event.step <= step]
+        self.checkpoints = [event for event in self.checkpoints if event.step <= step]
+        self.settings = [event for event in self.settings if event.step <= step]
+        if self.last_step and self.last_step.step > step:
+            self.last_step = None
+        self.resumed_at.append(step)
+
+    @property
+    def running_loss_nats(self) -> float | None:
+        """Mean training loss of the last steps, with weights that were moving; None before the first step."""
+        recent = self.train.values[-RUNNING_WINDOW:]
+        reducer = LossReducer()
+        for loss in recent:
+            reducer.add(loss, 1)
+        return reducer.loss_nats if recent else None
+
+    @property
+    def latest(self) -> EvaluationDone | None:
+        """The last validation."""
+        return next((event for event in reversed(self.evaluations) if event.split == "validation"), None)
+
+    @property
+    def best(self) -> EvaluationDone | None:
+        """The validation with the lowest loss."""
+        found = [event for event in self.evaluations if event.split == "validation"]
+        return min(found, key=lambda event: event.loss_nats, default=None)
+
+    @property
+    def test(self) -> EvaluationDone | None:
+        """The score on the test split, taken once, at the end."""
+        return next((event for event in reversed(self.evaluations) if event.split == "test"), None)
+
+    @property
+    def elapsed_seconds(self) -> float:
+        """Seconds of training so far, over all resumes."""
+        return self.last_step.elapsed_seconds if self.last_step else 0.0
+
+    @property
+    def tokens_per_second(self) -> float | None:
+        """Training tokens per second of wall clock, as last reported."""
+        return self.last_step.tokens_per_second if self.last_step else None
+
+    @property
+    def epoch(self) -> float:
+        """Passes over the training text."""
+        return self.last_step.epoch if self.last_step else 0.0
+
+    @property
+    def fraction_done(self) -> float | None:
+        """How much of the budget is used, by steps or by the clock, whichever is nearer its end."""
+        if self.started is None:
+            return None
+        parts = []
+        if self.started.planned_steps:
+            parts.append(self.step / self.started.planned_steps)
+        if self.started.planned_seconds:
+            parts.append(self.elapsed_seconds / self.started.planned_seconds)
+        return min(max(parts), 1.0) if parts else None
+
+    @property
+    def seconds_left(self) -> float | None:
+        """Seconds until the budget is used, at the pace so far; None before there is one."""
+        done = self.fraction_done
+        if not done or not self.elapsed_seconds:
+            return None
+        return self.elapsed_seconds * (1 - done) / done
+
+    @property
+    def diverged_at(self) -> int | None:
+        """The step at which a run failed because its loss was not finite any more."""
+        failed = self.finished if self.finished and self.finished.reason == "failed" else None
+        return failed.step if failed and "finite" in failed.message else None
+
+
+def fold(events: Iterable[Event]) -> RunProgress:
+    """The progress after all the events."""
+    progress = RunProgress()
+    for event in events:
+        progress.apply(event)
+    return progress

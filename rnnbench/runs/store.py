@@ -1,0 +1,240 @@
+"""The run folder: names, create, list, find, lock, derived state."""
+
+import contextlib
+import json
+import os
+import re
+import shutil
+import socket
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from rnnbench import config as configuration
+from rnnbench import storage
+from rnnbench.config import RunConfig
+from rnnbench.errors import RnnbenchError, UnavailableError, UsageError
+from rnnbench.runs.log import read_events
+from rnnbench.runs.progress import RunProgress, fold
+from rnnbench.workspace import Workspace
+
+_NAME = re.compile(r"[A-Za-z0-9_\u3400-\u4dbf\u4e00-\u9fff][A-Za-z0-9._\-\u3400-\u4dbf\u4e00-\u9fff]{0,63}")
+_TAIL_BYTES = 4096
+RUNNING, FINISHED, STOPPED, FAILED, CRASHED = "running", "finished", "stopped", "failed", "crashed"
+
+
+def check_name(name: str) -> str:
+    """The name, when it can be a run's. Raises UsageError."""
+    if not _NAME.fullmatch(name):
+        raise UsageError(
+            f"not a run name: {name[:80]!r}", "1 to 64 letters, digits, '.', '_' or '-', not beginning with '.' or '-'"
+        )
+    return name
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run's folder. Nothing is cached: every answer is read from the disk."""
+
+    folder: Path
+
+    @property
+    def name(self) -> str:
+        """The folder's name is the run's."""
+        return self.folder.name
+
+    @property
+    def config_file(self) -> Path:
+        """The resolved configuration, written once."""
+        return self.folder / "config.json"
+
+    @property
+    def vocabulary_file(self) -> Path:
+        """Tokens, tokenizer and the corpus digest."""
+        return self.folder / "vocabulary.json"
+
+    @property
+    def events_file(self) -> Path:
+        """The event log."""
+        return self.folder / "events.jsonl"
+
+    @property
+    def checkpoints(self) -> Path:
+        """The folder of checkpoints."""
+        return self.folder / "checkpoints"
+
+    @property
+    def requests(self) -> Path:
+        """Where another process leaves requests for the trainer."""
+        return self.folder / "requests"
+
+    @property
+    def stderr_file(self) -> Path:
+        """What a detached trainer printed; evidence after a crash."""
+        return self.folder / "stderr.log"
+
+    @property
+    def lock_file(self) -> Path:
+        """Held while training."""
+        return self.folder / "lock"
+
+    def config(self) -> RunConfig:
+        """The stored configuration."""
+        return configuration.from_json(storage.read_file(self.config_file, limit=1 << 20))
+
+    def progress(self) -> RunProgress:
+        """Where the run stands."""
+        return fold(read_events(self.events_file))
+
+    def state(self, progress: RunProgress) -> str:
+        """running, finished, stopped, failed or crashed: derived from the lock and the last event, never stored."""
+        if storage.lock_is_held(self.lock_file):
+            return RUNNING
+        return progress.finished.reason if progress.finished else CRASHED
+
+    def stderr_tail(self) -> str:
+        """The end of what the trainer printed."""
+        with contextlib.suppress(OSError), self.stderr_file.open("rb") as file:
+            file.seek(0, os.SEEK_END)
+            file.seek(max(0, file.tell() - _TAIL_BYTES))
+            return file.read().decode("utf-8", "replace")
+        return ""
+
+    def holder(self) -> str:
+        """Who holds the lock, as written by the holder: for a person to read, not to rely on."""
+        with contextlib.suppress(OSError, ValueError, TypeError, KeyError):
+            note = json.loads(self.lock_file.read_bytes())
+            since = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(note["since"]))
+            return f"process {note['pid']} on {note['host']} since {since}"
+        return "another process"
+
+    @contextlib.contextmanager
+    def locked(self) -> Iterator[None]:
+        """Hold the run for writing. Raises UnavailableError that names the holder."""
+        descriptor = storage.try_lock(self.lock_file)
+        if descriptor is None:
+            raise UnavailableError(
+                f"run {self.name} is being trained by {self.holder()}", "stop it, or wait for its end"
+            )
+        try:
+            note = {"pid": os.getpid(), "host": socket.gethostname(), "since": round(time.time())}
+            storage.replace_contents(descriptor, json.dumps(note).encode())
+            yield
+        finally:
+            os.close(descriptor)
+
+
+@dataclass(frozen=True)
+class RunStore:
+    """The runs of a workspace."""
+
+    workspace: Workspace
+
+    @property
+    def folder(self) -> Path:
+        """The folder of all runs."""
+        return self.workspace.runs
+
+    def run(self, name: str) -> Run:
+        """The folder of that name, existing or not."""
+        return Run(self.folder / check_name(name))
+
+    def exists(self, name: str) -> bool:
+        """Whether a run of that name has been created."""
+        run = self.run(name)
+        return run.config_file.is_file() and not run.folder.is_symlink()
+
+    def find(self, name: str) -> Run:
+        """An existing run. Raises UsageError with the names that exist."""
+        run = self.run(name)
+        if run.folder.is_symlink():
+            raise UsageError(f"run {name} is a link; links are not followed")
+        if not run.config_file.is_file() and not run.stderr_file.is_file():
+            known = ", ".join(other.name for other in self.newest(8)) or "none yet"
+            raise UsageError(f"no run named {name} in {self.folder}", f"known: {known}")
+        return run
+
+    def create(self, name: str, config: RunConfig) -> Run:
+        """Make the folder of a new run and store its configuration. Nothing that exists is ever overwritten.
+
+        A folder without a configuration was only reserved by `reserve`, and is taken over.
+        """
+        run = self.run(name)
+        if run.folder.is_symlink():
+            raise UsageError(f"run {name} is a link; links are not followed")
+        if run.config_file.exists():
+            raise self._taken(run)
+        storage.make_folder(run.folder)
+        with run.locked():
+            if run.config_file.exists():
+                raise self._taken(run)
+            storage.make_folder(run.checkpoints)
+            storage.make_folder(run.requests)
+            storage.write_file(run.config_file, configuration.to_json(config))
+        return run
+
+    def _taken(self, run: Run) -> RnnbenchError:
+        if storage.lock_is_held(run.lock_file):
+            return UnavailableError(f"run {run.name} is being trained by {run.holder()}", "choose another --run name")
+        hint = f"choose another name, continue it with `rnnbench resume {run.name}`, or delete it first"
+        return UsageError(f"run {run.name} already exists", hint)
+
+    def reserve(self, name: str) -> Run:
+        """Make an empty folder for a run that a child process will create. Raises UsageError when it is taken."""
+        run = self.run(name)
+        try:
+            storage.make_folder(run.folder, exclusive=True)
+        except FileExistsError:
+            raise self._taken(run) from None
+        return run
+
+    def remove_reserved(self, run: Run) -> None:
+        """Take back a folder in which no run was created."""
+        if not run.config_file.exists():
+            storage.remove_folder(run.folder)
+
+    def delete(self, name: str) -> None:
+        """Remove a run and everything in it. Raises UnavailableError while it is being trained."""
+        run = self.find(name)
+        with run.locked():
+            storage.remove_folder(run.folder)
+
+    def runs(self) -> list[Run]:
+        """Every run, by name."""
+        with contextlib.suppress(FileNotFoundError), os.scandir(self.folder) as entries:
+            names = [item.name for item in entries if item.is_dir(follow_symlinks=False) and _NAME.fullmatch(item.name)]
+            found = [Run(self.folder / name) for name in sorted(names)]
+            return [run for run in found if run.config_file.is_file() or run.stderr_file.is_file()]
+        return []
+
+    def newest(self, count: int) -> list[Run]:
+        """The runs that something happened to most recently, newest first."""
+        return sorted(self.runs(), key=_last_change, reverse=True)[:count]
+
+    def running(self) -> list[Run]:
+        """The runs being trained now, newest first."""
+        return [run for run in self.newest(1 << 30) if storage.lock_is_held(run.lock_file)]
+
+    def free_name(self, stem: str) -> str:
+        """`stem`, or `stem-2`, `stem-3` ...: the first that no run has."""
+        stem = re.sub(r"[^A-Za-z0-9._\-\u3400-\u4dbf\u4e00-\u9fff]+", "-", stem).strip(".-")[:48] or "run"
+        name, number = stem, 1
+        while (self.folder / name).exists():
+            number += 1
+            name = f"{stem}-{number}"
+        return name
+
+
+def _last_change(run: Run) -> float:
+    for path in (run.events_file, run.stderr_file, run.config_file):
+        with contextlib.suppress(OSError):
+            return path.stat().st_mtime
+    return 0.0
+
+
+def space_left(folder: Path) -> int:
+    """Free bytes on the disk of a folder that may not exist yet."""
+    while not folder.exists():
+        folder = folder.parent
+    return shutil.disk_usage(folder).free

@@ -1,0 +1,116 @@
+"""Tokens <-> ids: <unk> is 0, then reserved tokens, then tokens by falling frequency."""
+
+import hashlib
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rnnbench.errors import BadDataError
+from rnnbench.text import tokenizers
+
+UNKNOWN = "<unk>"
+_VERSION = 1
+
+
+@dataclass(frozen=True)
+class Vocabulary:
+    """The tokens a model knows, by id.
+
+    `specials` is how many of the first ids stand for no text: <unk> and the reserved tokens.
+    """
+
+    tokens: tuple[str, ...]
+    specials: int
+    tokenizer: str
+    corpus_digest: str
+
+    def __len__(self) -> int:
+        return len(self.tokens)
+
+    @cached_property
+    def _id_of(self) -> dict[str, int]:
+        return {token: number for number, token in enumerate(self.tokens)}
+
+    @cached_property
+    def digest(self) -> str:
+        """Changes when any token, its id or the tokenizer does."""
+        content = json.dumps([self.tokenizer, self.specials, self.tokens], ensure_ascii=False)
+        return hashlib.sha256(content.encode("utf-8", "surrogatepass")).hexdigest()
+
+    def encode(self, text: str) -> list[int]:
+        """The ids of a short text; unknown tokens are 0."""
+        return [self._text_id(token) for token in tokenizers.split(self.tokenizer, text)]
+
+    def unknown(self, text: str) -> list[str]:
+        """The distinct tokens of a text that the vocabulary does not hold, by first appearance."""
+        tokens = tokenizers.split(self.tokenizer, text)
+        return list(dict.fromkeys(token for token in tokens if not self._text_id(token)))
+
+    def _text_id(self, token: str) -> int:
+        """The id of a piece of text: one that spells "<unk>" is still no special token."""
+        number = self._id_of.get(token, 0)
+        return number if number >= self.specials else 0
+
+    def decode(self, ids: Iterable[int]) -> str:
+        """The text of some ids."""
+        return "".join(self.tokens[number] for number in ids)
+
+    def to_json(self) -> dict[str, Any]:
+        """What vocabulary.json holds."""
+        return {
+            "version": _VERSION,
+            "tokenizer": self.tokenizer,
+            "specials": self.specials,
+            "corpus_digest": self.corpus_digest,
+            "digest": self.digest,
+            "tokens": list(self.tokens),
+        }
+
+    @classmethod
+    def from_json(cls, record: Any) -> "Vocabulary":
+        """The vocabulary stored by `to_json`. Raises BadDataError when it was changed since."""
+        try:
+            vocabulary = cls(
+                tuple(str(token) for token in record["tokens"]),
+                int(record["specials"]),
+                str(record["tokenizer"]),
+                str(record["corpus_digest"]),
+            )
+            stored = record["digest"]
+        except (KeyError, TypeError, ValueError):
+            raise BadDataError("the vocabulary is damaged: a field is missing") from None
+        if stored != vocabulary.digest:
+            raise BadDataError("the vocabulary was changed since it was stored: its digest does not fit its tokens")
+        return vocabulary
+
+
+@dataclass(frozen=True)
+class Numbering:
+    """A vocabulary and how the numbers by first appearance map to its ids (0 for what it does not hold)."""
+
+    vocabulary: Vocabulary
+    id_of_number: NDArray[np.int64]
+
+
+def build(
+    tokens: Sequence[str],
+    counts: NDArray[np.int64],
+    *,
+    tokenizer: str,
+    corpus_digest: str,
+    minimum_frequency: int = 1,
+    reserved: Sequence[str] = (),
+) -> Numbering:
+    """The vocabulary of tokens listed by first appearance, counted on the part of the text that may be counted."""
+    specials = (UNKNOWN, *dict.fromkeys(token for token in reserved if token != UNKNOWN))
+    order = np.argsort(-counts, kind="stable")  # ties stay in order of first appearance
+    kept = order[counts[order] >= max(minimum_frequency, 1)]
+    vocabulary = Vocabulary((*specials, *(tokens[number] for number in kept)), len(specials), tokenizer, corpus_digest)
+    id_of_number = np.zeros(len(tokens), dtype=np.int64)
+    id_of_number[kept] = np.arange(len(specials), len(specials) + len(kept))
+    return Numbering(vocabulary, id_of_number)
