@@ -1,0 +1,1 @@
+"""The mathematics: the only package that imports torch. It yields events and never prints."""

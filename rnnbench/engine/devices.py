@@ -1,0 +1,53 @@
+"""Device, threads and seeds."""
+
+import os
+
+import torch
+
+from rnnbench.config import RunConfig
+from rnnbench.errors import UnavailableError
+
+_SMALL_PRODUCT = 1 << 18  # multiply-adds of one time step below which a second thread costs more than it brings
+
+
+def choose_device(wish: str) -> torch.device:
+    """The device of that name; `auto` is the first of cuda, mps, cpu. Raises UnavailableError when it is not there."""
+    if wish == "auto":
+        wish = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
+    device = torch.device(wish)
+    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
+        found = torch.cuda.device_count()
+        raise UnavailableError(f"no device {wish} on this machine", f"{found} CUDA devices found; try --device cpu")
+    if device.type == "mps" and not torch.backends.mps.is_available():
+        raise UnavailableError("no mps device on this machine", "try --device cpu")
+    return device
+
+
+def describe_device(device: torch.device) -> str:
+    """The device as a person knows it."""
+    return f"{device} ({torch.cuda.get_device_name(device)})" if device.type == "cuda" else str(device)
+
+
+def choose_threads(config: RunConfig) -> int:
+    """How many CPU threads: as asked, else one for very small steps and one for each usable core up to four.
+
+    A function of the configuration and the number of cores alone, so that a run repeats itself.
+    """
+    if config.machine.threads:
+        return config.machine.threads
+    work = config.training.batch_size * config.model.hidden**2
+    return 1 if work < _SMALL_PRODUCT else min(usable_cores(), 4)
+
+
+def usable_cores() -> int:
+    """Cores this process may use, which a container or taskset may have made fewer than the machine has."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def prepare(config: RunConfig) -> tuple[torch.device, int]:
+    """Set threads and the seed for a run; the device and the number of threads."""
+    device, threads = choose_device(config.machine.device), choose_threads(config)
+    torch.set_num_threads(threads)
+    torch.manual_seed(config.training.seed)
+    torch.set_flush_denormal(True)  # a state that decays towards zero must not slow the loop down
+    return device, threads

@@ -1,0 +1,266 @@
+"""Training as a generator of events: it never prints, never draws, and does not know who listens."""
+
+import math
+import time
+from collections.abc import Generator, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+
+import torch
+from torch import Tensor
+
+from rnnbench.config import RunConfig
+from rnnbench.engine import checkpoints, evaluation, optimization, sampling
+from rnnbench.engine.control import Control
+from rnnbench.engine.session import Session, load_weights
+from rnnbench.errors import RnnbenchError, Stopped, UnavailableError
+from rnnbench.metrics import Score
+from rnnbench.runs.events import EvaluationDone, Event, Prepared, RunFinished, SampleDrawn, StepDone
+from rnnbench.runs.store import Run
+from rnnbench.text import corpora
+from rnnbench.text.corpora import EncodedCorpus
+from rnnbench.workspace import Workspace
+
+_REPORT_SECONDS = 0.25
+_PREPARED_SECONDS = 0.5
+_OPENING = 24  # tokens of the validation text that a sample continues when no prompt is chosen
+
+
+def train(config: RunConfig, run: Run, workspace: Workspace, control: Control) -> Iterator[Event]:
+    """Train a run, or continue it, to the end of its budget. Raises RnnbenchError, and Stopped when asked to stop."""
+    corpus = yield from _encode(config, workspace, control)
+    session = Session.prepare(config, run, corpus, control)
+    yield session.started()
+    yield from session.restore()
+    session.start_clock()
+    try:
+        yield from _train(session)
+        yield from _finish(session)
+    except torch.OutOfMemoryError as error:
+        raise UnavailableError(
+            f"out of memory on {session.device} at step {session.position.step}: {str(error).splitlines()[0]}",
+            "lower --batch-size, --steps-per-sequence or --hidden; the last checkpoint was kept",
+        ) from None
+
+
+def _encode(config: RunConfig, workspace: Workspace, control: Control) -> Generator[Event, None, EncodedCorpus]:
+    """Encode the text, or find it encoded, in a thread; tell how far it is."""
+    path = workspace.find_corpus(config.corpus.file)
+    latest = Prepared(phase="reading the text", done=0, total=0)
+
+    def report(phase: str, done: int, total: int) -> None:
+        nonlocal latest
+        latest = Prepared(phase=phase, done=done, total=total)
+        if control.stop_code is not None:
+            raise Stopped(control.stop_code)
+
+    with ThreadPoolExecutor(1) as pool:
+        future = pool.submit(corpora.encode, path, config.corpus, config.text, workspace.cache, report)
+        told = time.monotonic()
+        while not future.done():
+            control.poll()
+            time.sleep(0.005)
+            if time.monotonic() - told > _PREPARED_SECONDS:
+                told = time.monotonic()
+                yield latest
+        return future.result()
+
+
+def _train(session: Session) -> Iterator[Event]:
+    """The recipe: evaluate when due, save when due, update; until the budget is used or somebody asks to stop."""
+    report = Report(session)
+    while True:
+        finished = session.fraction_done() >= 1
+        if session.evaluation_due() or (finished and session.position.evaluated_step != session.position.step):
+            yield from report.flush()
+            yield from _evaluate(session)
+            report.restart()
+        if finished:
+            break
+        if session.checkpoint_due():
+            yield from report.flush()
+            yield session.save()
+            report.restart()
+        if session.control.stopping:
+            yield from report.flush()
+            yield session.save()
+            session.control.check()
+        report.add(*_update(session))
+        if report.due():
+            yield from report.flush()
+    yield from report.flush()
+
+
+def _update(session: Session) -> tuple[Tensor, Tensor, float]:
+    """One optimizer step on the batch of this position: (loss, gradient norm, learning rate)."""
+    training, step = session.config.training, session.position.step
+    session.network.train()
+    batch = session.batches.batch(step)
+    ids, targets = batch.ids_TB.to(session.device), batch.targets_TB.to(session.device)
+    before = torch.zeros_like(session.state) if batch.fresh else session.state
+    loss, state = session.network.loss(ids, targets, before)
+    session.optimizer.zero_grad(set_to_none=True)
+    torch.autograd.backward(loss)
+    norm = optimization.clip(list(session.network.parameters()), training.clip_norm)
+    rate = optimization.learning_rate(training, step, session.fraction_done())
+    _refuse_divergence(session, loss, norm, rate)
+    optimization.set_learning_rate(session.optimizer, rate)
+    session.optimizer.step()
+    session.state = state.detach()  # truncated BPTT: the state goes on, the gradient does not (Werbos 1990)
+    session.position = replace(session.position, step=step + 1, tokens=session.position.tokens + ids.numel())
+    return loss.detach(), norm, rate
+
+
+def _refuse_divergence(session: Session, loss: Tensor, norm: Tensor, rate: float) -> None:
+    """Stop before an update that would spoil the weights. On a CPU looking costs nothing; elsewhere Report looks."""
+    if session.device.type == "cpu" and not (math.isfinite(loss.item()) and math.isfinite(norm.item())):
+        raise diverged(session.position.step + 1, loss.item(), norm.item(), rate)
+
+
+def diverged(step: int, loss_nats: float, norm: float, rate: float) -> RnnbenchError:
+    """What to say when a loss or a gradient is not finite any more."""
+    return RnnbenchError(
+        f"the loss or gradient is not finite at step {step} (loss {loss_nats:g}, gradient norm {norm:g}, "
+        f"learning rate {rate:g}); the last checkpoint was kept",
+        "lower --learning-rate or set training.clip_norm, and start again",
+    )
+
+
+def _evaluate(session: Session) -> Iterator[Event]:
+    """Score the validation split, save when it is the best so far, and let the model write.
+
+    When asked to stop in the middle, the run is saved as it was before; it will evaluate again when resumed.
+    """
+    began = time.perf_counter()
+    try:
+        score = evaluation.score(session.network, session.corpus.split("validation"), check=session.control.check)
+    except Stopped:
+        yield session.save()
+        raise
+    position = session.position
+    best = score.loss_nats < (math.inf if position.best_loss_nats is None else position.best_loss_nats)
+    session.position = replace(
+        position,
+        evaluations=position.evaluations + 1,
+        evaluated_step=position.step,
+        best_loss_nats=score.loss_nats if best else position.best_loss_nats,
+        best_step=position.step if best else position.best_step,
+    )
+    yield _evaluated(position.step, "validation", score, time.perf_counter() - began, best=best)
+    if session.config.evaluation.sample_length:
+        yield _sample(session)
+    if best:
+        yield session.save()
+
+
+def _evaluated(step: int, split: str, score: Score, seconds: float, *, best: bool) -> EvaluationDone:
+    if not math.isfinite(score.loss_nats):
+        raise diverged(step, score.loss_nats, math.nan, math.nan)
+    return EvaluationDone(
+        step=step,
+        split=split,
+        loss_nats=score.loss_nats,
+        tokens_scored=score.tokens_scored,
+        tokens_total=score.tokens_total,
+        characters=score.characters,
+        bytes=score.bytes,
+        unknown_tokens=score.unknown_tokens,
+        spelling_nats=score.spelling_nats,
+        seconds=round(seconds, 3),
+        best=best,
+    )
+
+
+def _sample(session: Session) -> SampleDrawn:
+    """What the model writes now, drawn from a seed of its own: looking does not change the run."""
+    choices, vocabulary = session.config.evaluation, session.corpus.vocabulary
+    first = [int(number) for number in session.corpus.split("validation").ids[:_OPENING]]
+    prompt = choices.sample_prompt or vocabulary.decode(first)
+    decoding = sampling.Decoding(
+        length=choices.sample_length, temperature=choices.sample_temperature, seed=session.config.training.seed
+    )
+    tokens = sampling.generate(session.network, vocabulary, prompt, decoding)
+    return SampleDrawn(step=session.position.step, prompt=prompt, text="".join(token.text for token in tokens))
+
+
+def _finish(session: Session) -> Iterator[Event]:
+    """Save, and score the test split, once, with the weights that did best on validation."""
+    if session.saved_position != session.position:
+        yield session.save()
+    elapsed = round(session.elapsed_seconds(), 3)
+    split, step = session.corpus.split("test"), session.position.step
+    if len(split) >= 2:
+        manifest = checkpoints.choose(session.run.checkpoints, "best")
+        load_weights(session.network, checkpoints.load(manifest))
+        began = time.perf_counter()
+        score = evaluation.score(session.network, split, check=session.control.check)
+        yield _evaluated(manifest.step, "test", score, time.perf_counter() - began, best=False)
+    yield RunFinished(reason="finished", step=step, elapsed_seconds=elapsed)
+
+
+class Report:
+    """Gathers losses on the device and tells them about four times a second, so that no step waits for the log."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._losses: list[Tensor] = []
+        self._norm = torch.zeros(())
+        self._rate = 0.0
+        self._step = session.position.step
+        self.restart()
+
+    def restart(self) -> None:
+        """The clock of the rate begins again: what was not training does not count."""
+        self._began = time.perf_counter()
+        self._tokens = self._session.position.tokens
+
+    def add(self, loss: Tensor, norm: Tensor, rate: float) -> None:
+        """Take the figures of one step, without waiting for them."""
+        self._losses.append(loss)
+        self._norm, self._rate = norm, rate
+
+    def due(self) -> bool:
+        """Whether it is time to tell."""
+        return time.perf_counter() - self._began > _REPORT_SECONDS
+
+    def flush(self) -> Iterator[Event]:
+        """Tell every recorded loss that is complete; the rest waits, in the position, for its other steps."""
+        if not self._losses:
+            return
+        session = self._session
+        losses = torch.stack(self._losses).double().cpu().tolist()
+        self._losses.clear()
+        norm = float(self._norm)
+        if not (math.isfinite(sum(losses)) and math.isfinite(norm)):
+            raise diverged(session.position.step, losses[-1], norm, self._rate)
+        complete = self._group(losses)
+        seconds, tokens = time.perf_counter() - self._began, session.position.tokens - self._tokens
+        self.restart()
+        if complete:
+            yield self._event(complete, norm, tokens / seconds)
+
+    def _group(self, losses: list[float]) -> list[float]:
+        """Means over `steps_per_loss` steps."""
+        position, complete = self._session.position, []
+        total, count = position.pending_nats, position.pending_steps
+        for loss in losses:
+            total, count = total + loss, count + 1
+            if count == self._session.steps_per_loss:
+                complete.append(round(total / count, 6))
+                total, count = 0.0, 0
+        self._session.position = replace(position, pending_nats=total, pending_steps=count)
+        return complete
+
+    def _event(self, losses: list[float], norm: float, rate: float) -> StepDone:
+        session = self._session
+        step = session.position.step - session.position.pending_steps
+        return StepDone(
+            step=step,
+            epoch=round(step / session.batches.steps_per_epoch, 4),
+            loss_nats=losses[-1],
+            losses_nats=tuple(losses),
+            learning_rate=float(f"{self._rate:.6g}"),
+            gradient_norm=round(norm, 6),
+            tokens_per_second=round(rate, 1),
+            elapsed_seconds=round(session.elapsed_seconds(), 3),
+        )
