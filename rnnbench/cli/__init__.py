@@ -1,0 +1,1 @@
+"""The command line: options in, plain text or JSON out."""

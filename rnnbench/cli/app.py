@@ -1,0 +1,118 @@
+"""The rnnbench command: options that every command has, and errors turned into one line and an exit code."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from typer.exceptions import TyperException
+
+from rnnbench import __version__
+from rnnbench.cli import corpora, demo, output, presets, runs, sample, train
+from rnnbench.cli.output import SETTINGS
+from rnnbench.errors import ExitCode, RnnbenchError, Stopped
+from rnnbench.workspace import Workspace
+
+_CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
+_EVERYWHERE = ("--debug", "--no-color", "--quiet", "--verbose", "-q", "-v")
+
+app = typer.Typer(
+    name="rnnbench",
+    help="Train, watch and talk to small recurrent language models, in a terminal.",
+    context_settings=_CONTEXT,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    add_completion=True,
+)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        output.data(f"rnnbench {__version__}")
+        raise typer.Exit
+
+
+@app.callback(invoke_without_command=True)
+def _main(
+    context: typer.Context,
+    workspace: Annotated[
+        Path | None, typer.Option(help="Folder with corpora/ and runs/; else RNNBENCH_HOME, else this folder.")
+    ] = None,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but errors.")] = False,
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Say more.")] = False,
+    no_color: Annotated[bool, typer.Option("--no-color", help="No colours (NO_COLOR does the same).")] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
+    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Show version.")] = False,
+) -> None:
+    """Open the workbench when no command is given and stdout is a terminal."""
+    SETTINGS.quiet, SETTINGS.verbose, SETTINGS.no_color, SETTINGS.debug = quiet, verbose, no_color, debug
+    context.obj = Workspace.choose(workspace)
+    if context.invoked_subcommand is None:
+        if not output.is_terminal():
+            output.complain(context.get_help())
+            raise typer.Exit(ExitCode.USAGE)
+        train.open_workbench(context.obj, None)
+
+
+train.register(app)
+sample.register(app)
+demo.register(app)
+app.add_typer(runs.app, name="runs")
+app.add_typer(corpora.app, name="corpora")
+app.add_typer(presets.app, name="presets")
+app.add_typer(presets.config_app, name="config")
+
+
+def main() -> None:
+    """Run the command line; every error ends as one line on stderr and its exit code."""
+    try:
+        outcome = app(args=_hoisted(sys.argv[1:]), prog_name="rnnbench", standalone_mode=False)
+        sys.exit(outcome if isinstance(outcome, int) else ExitCode.DONE)
+    except Stopped as stopped:
+        sys.exit(stopped.exit_code)
+    except RnnbenchError as error:
+        _fail(str(error), error.exit_code, error)
+    except typer.Abort:
+        _fail("nothing was done", ExitCode.FAILED, None)
+    except TyperException as error:
+        _fail(_usage(error), ExitCode.USAGE, error)
+    except KeyboardInterrupt:
+        _fail("interrupted", ExitCode.INTERRUPTED, None)
+    except BrokenPipeError:
+        sys.stderr.close()  # the reader of our output has gone, which is no fault of ours
+        sys.exit(ExitCode.DONE)
+    except MemoryError as error:
+        _fail("out of memory: use a smaller model or batch", ExitCode.UNAVAILABLE, error)
+    except Exception as error:
+        _fail(f"unexpected {type(error).__name__}: {error} (--debug shows where)", ExitCode.FAILED, error)
+
+
+def _usage(error: TyperException) -> str:
+    """What is wrong with the options, in one line; a group called without a command answers with its help."""
+    text = str(error.format_message()) if hasattr(error, "format_message") else str(error)
+    return text if "\n" in text else f"{text} (-h lists the options)"
+
+
+def _fail(message: str, code: ExitCode, error: BaseException | None) -> None:
+    if SETTINGS.debug and error is not None:
+        raise error
+    output.complain(f"rnnbench: {message}")
+    sys.exit(code)
+
+
+def _hoisted(words: list[str]) -> list[str]:
+    """Options that every command has may stand anywhere: moved in front of the command."""
+    front: list[str] = []
+    rest: list[str] = []
+    iterator = iter(words)
+    for word in iterator:
+        after_option = bool(rest) and rest[-1].startswith("--") and "=" not in rest[-1]
+        if word == "--":
+            return [*front, *rest, word, *iterator]
+        if word == "--workspace":
+            front += [word, *([value] if (value := next(iterator, None)) is not None else [])]
+        elif word.startswith("--workspace=") or (word in _EVERYWHERE and (word.startswith("--") or not after_option)):
+            front.append(word)
+        else:
+            rest.append(word)
+    return [*front, *rest]

@@ -1,0 +1,155 @@
+"""Runs and texts as the JSON answers of cli.md; the plain answers show the same numbers."""
+
+import math
+from dataclasses import asdict
+from typing import Any
+
+from rnnbench.errors import RnnbenchError
+from rnnbench.metrics import MEMORISED_PERPLEXITY, Score, bits_per_unit, perplexity
+from rnnbench.runs.events import EvaluationDone, RunStarted
+from rnnbench.runs.progress import RunProgress
+from rnnbench.runs.store import Run
+
+Record = dict[str, Any]
+
+
+def finite(value: float | None) -> float | None:
+    """JSON has no infinity: a figure that overflowed is null."""
+    return value if value is not None and math.isfinite(value) else None
+
+
+def score_record(score: Score) -> Record:
+    """The figures of one scored split."""
+    return {
+        "loss_nats": score.loss_nats,
+        "perplexity": finite(score.perplexity),
+        "bits_per_character": finite(score.bits_per_character),
+        "bits_per_byte": finite(score.bits_per_byte),
+        "tokens_scored": score.tokens_scored,
+        "tokens_total": score.tokens_total,
+        "coverage": score.coverage,
+        "out_of_vocabulary_rate": score.out_of_vocabulary_rate,
+    }
+
+
+def evaluation_record(event: EvaluationDone | None) -> Record | None:
+    """A score and the step it was taken at."""
+    return {"step": event.step, **score_record(event.score)} if event else None
+
+
+def training_record(progress: RunProgress) -> Record | None:
+    """The running training loss: of the last steps, with weights that were moving."""
+    loss, started = progress.running_loss_nats, progress.started
+    if loss is None or started is None:
+        return None
+    characters_per_token = started.corpus_characters / started.corpus_tokens
+    return {
+        "kind": "running",
+        "loss_nats": loss,
+        "perplexity": finite(perplexity(loss)),
+        "bits_per_character": finite(bits_per_unit(loss / characters_per_token, 1)),
+        "memorised": perplexity(loss) <= MEMORISED_PERPLEXITY,
+    }
+
+
+def baselines_record(started: RunStarted | None) -> Record | None:
+    """What guessing and counting score on the validation split."""
+    if started is None:
+        return None
+    characters_per_token = started.corpus_characters / started.corpus_tokens
+    return {
+        name: {
+            "loss_nats": loss,
+            "perplexity": finite(perplexity(loss)),
+            "bits_per_character": bits_per_unit(loss / characters_per_token, 1),
+        }
+        for name, loss in (("uniform", started.uniform_loss_nats), ("unigram", started.unigram_loss_nats))
+    }
+
+
+def run_record(run: Run) -> Record:
+    """Everything that `runs show --json` tells."""
+    progress = run.progress()
+    started = progress.started
+    return {
+        "name": run.name,
+        "state": run.state(progress),
+        "step": progress.step,
+        "epoch": progress.epoch,
+        "config": _config(run),
+        "parameters": started.parameters if started else None,
+        "progress": {
+            "train": training_record(progress),
+            "validation": evaluation_record(progress.latest),
+            "best": evaluation_record(progress.best),
+            "test": evaluation_record(progress.test),
+            "tokens_per_second": progress.tokens_per_second,
+            "elapsed_seconds": progress.elapsed_seconds,
+            "seconds_left": progress.seconds_left,
+        },
+        "baselines": baselines_record(started),
+        "checkpoints": [
+            {
+                "step": saved.step,
+                "best": progress.best is not None and saved.step == progress.best.step,
+                "bytes": saved.bytes,
+            }
+            for saved in _kept(run, progress)
+        ],
+        "corpus": _corpus(started),
+        "device": started.device if started else None,
+        "planned_steps": started.planned_steps if started else None,
+        "warnings": [event.message for event in progress.warnings],
+        "message": progress.finished.message if progress.finished else "",
+    }
+
+
+def _kept(run: Run, progress: RunProgress) -> list[Any]:
+    """The last event about each checkpoint whose file is still there."""
+    saved = {event.step: event for event in progress.checkpoints}
+    return [event for step, event in sorted(saved.items()) if (run.checkpoints / f"step-{step:08d}.json").exists()]
+
+
+def _config(run: Run) -> Record | None:
+    try:
+        return run.config().model_dump(mode="json")
+    except (OSError, RnnbenchError):
+        return None
+
+
+def _corpus(started: RunStarted | None) -> Record | None:
+    if started is None:
+        return None
+    return {
+        "digest": started.corpus_digest,
+        "characters": started.corpus_characters,
+        "tokens": started.corpus_tokens,
+        "vocabulary_size": started.vocabulary_size,
+    }
+
+
+def summary_record(run: Run) -> Record:
+    """A run as `runs list --json` tells it."""
+    progress = run.progress()
+    config = _config(run)
+    best = progress.best
+    return {
+        "name": run.name,
+        "state": run.state(progress),
+        "step": progress.step,
+        "planned_steps": progress.started.planned_steps if progress.started else None,
+        "corpus": config["corpus"]["file"] if config else None,
+        "model": f"{config['model']['cell']} {config['model']['hidden']}x{config['model']['layers']}"
+        if config
+        else None,
+        "best": evaluation_record(best),
+        "last_event_at": progress.last_event_at,
+    }
+
+
+def description_record(description: Any) -> Record:
+    """A corpus as `corpora show --json` tells it."""
+    return {
+        **asdict(description),
+        "most_common": [[token, count] for token, count in description.most_common],
+    }

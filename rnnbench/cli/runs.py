@@ -1,0 +1,135 @@
+"""runs: list, show, delete."""
+
+import time
+from typing import Annotated
+
+import typer
+
+from rnnbench.cli import output, records
+from rnnbench.cli.records import Record
+from rnnbench.errors import UsageError
+from rnnbench.runs.narration import Narrator, duration, figure
+from rnnbench.runs.store import CRASHED, FAILED, RunStore
+from rnnbench.visible import visible
+
+app = typer.Typer(help="The run store: list, show, delete.", no_args_is_help=True, rich_markup_mode=None)
+Json = Annotated[bool, typer.Option("--json", help="Answer in JSON.")]
+
+
+@app.command("list")
+def list_runs(context: typer.Context, json: Json = False) -> None:
+    """Every run, newest first."""
+    store = RunStore(context.obj)
+    found = [records.summary_record(run) for run in store.newest(1 << 30)]
+    if json:
+        output.json_data({"runs": found})
+    elif not found:
+        output.say(f"no runs in {store.folder} yet; start one with `rnnbench` or `rnnbench train --headless`")
+    else:
+        header = ["run", "state", "model", "corpus", "step", "best perplexity", "bits/character", "last event"]
+        output.table(header, [_row(record) for record in found])
+
+
+def _row(record: Record) -> list[str]:
+    best = record["best"]
+    bits = best["bits_per_character"] if best else None
+    planned = f"/{record['planned_steps']:,}" if record["planned_steps"] else ""
+    return [
+        record["name"],
+        record["state"],
+        record["model"] or "-",
+        (record["corpus"] or "-").rsplit("/", 1)[-1],
+        f"{record['step']:,}{planned}",
+        figure(best["perplexity"]) if best and best["perplexity"] else "-",
+        f"{bits:.3f}" if bits is not None else "-",
+        f"{duration(max(time.time() - record['last_event_at'], 0))} ago" if record["last_event_at"] else "-",
+    ]
+
+
+@app.command()
+def show(
+    context: typer.Context,
+    run: Annotated[str, typer.Argument(metavar="RUN", show_default=False)],
+    json: Json = False,
+    log: Annotated[bool, typer.Option("--log", help="The whole log, one line for each event.")] = False,
+) -> None:
+    """One run: where it stands, its figures, its configuration."""
+    found = RunStore(context.obj).find(run)
+    if log:
+        narrator = Narrator()
+        from rnnbench.runs.log import read_events
+
+        for event in read_events(found.events_file):
+            for line in narrator.tell(event):
+                output.data(line)
+        return
+    record = records.run_record(found)
+    if json:
+        output.json_data(record)
+        return
+    for line in _lines(record):
+        output.data(visible(line))
+    if record["state"] in (CRASHED, FAILED) and (tail := found.stderr_tail().strip()):
+        output.data("it printed at the end:")
+        output.data(visible("\n".join(tail.splitlines()[-8:]), keep_newlines=True))
+    if record["state"] == CRASHED:
+        output.data(f"continue it with `rnnbench resume {run} --headless`")
+
+
+def _lines(record: Record) -> list[str]:
+    config, progress = record["config"], record["progress"]
+    planned = f" of {record['planned_steps']:,}" if record["planned_steps"] else ""
+    lines = [f"run          {record['name']}", f"state        {record['state']}"]
+    lines += [f"message      {record['message']}"] if record["message"] else []
+    lines += [f"step         {record['step']:,}{planned}, epoch {record['epoch']:.2f}"]
+    if config:
+        model, training = config["model"], config["training"]
+        lines += [f"corpus       {config['corpus']['file']}"]
+        size = f", {record['parameters']:,} parameters" if record["parameters"] else ""
+        lines += [f"model        {model['cell']} {model['hidden']} x {model['layers']}{size}"]
+        lines += [
+            f"training     {training['optimizer']} {training['learning_rate']:g}, batches of "
+            f"{training['batch_size']} x {training['steps_per_sequence']}, seed {training['seed']}"
+        ]
+    for label, key in (("train", "train"), ("validation", "validation"), ("best", "best"), ("test", "test")):
+        lines += [f"{label:<12} {_figures(progress[key])}"] if progress[key] else []
+    for name, figures in (record["baselines"] or {}).items():
+        lines += [f"{name:<12} {_figures(figures)}"]
+    if progress["tokens_per_second"]:
+        lines += [f"speed        {progress['tokens_per_second']:,.0f} tokens/s"]
+        lines += [f"trained for  {duration(progress['elapsed_seconds'])}"]
+    steps = ", ".join(f"{saved['step']:,}{' (best)' if saved['best'] else ''}" for saved in record["checkpoints"])
+    lines += [f"checkpoints  {steps or 'none'}"]
+    return lines
+
+
+def _figures(figures: Record) -> str:
+    shown = figure(figures["perplexity"]) if figures["perplexity"] is not None else "too large"
+    bits = figures["bits_per_character"]
+    text = f"perplexity {shown:<8} loss {figures['loss_nats']:.4f} nats"
+    text += f"  {bits:.3f} bits/character" if bits is not None else ""
+    if "step" in figures:
+        text += f"  at step {figures['step']:,}, {figures['coverage']:.0%} of {figures['tokens_total'] - 1:,} tokens"
+    if figures.get("kind") == "running":
+        text += "  (running)" + ("  memorised" if figures["memorised"] else "")
+    return text
+
+
+@app.command()
+def delete(
+    context: typer.Context,
+    run: Annotated[str, typer.Argument(metavar="RUN", show_default=False)],
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+) -> None:
+    """Remove a run and its checkpoints, after asking."""
+    store = RunStore(context.obj)
+    found = store.find(run)
+    if not yes:
+        import sys
+
+        if not sys.stdin.isatty():
+            raise UsageError(f"deleting {run} needs a confirmation", "give --yes")
+        if not typer.confirm(f"Delete run {run} with {found.progress().step:,} steps of training?", err=True):
+            raise typer.Exit(1)
+    store.delete(run)
+    output.say(f"deleted {run}")

@@ -1,0 +1,183 @@
+"""train, resume, stop, attach, tui."""
+
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from rnnbench import config as configuration
+from rnnbench.cli import output
+from rnnbench.config import RunConfig, Values
+from rnnbench.errors import RnnbenchError, UnavailableError, UsageError
+from rnnbench.runs import jobs
+from rnnbench.runs.store import FINISHED, Run, RunStore
+from rnnbench.workspace import Workspace
+
+_STOP_SECONDS = 60.0
+
+RunArgument = Annotated[str, typer.Argument(metavar="RUN", help="The run's name.", show_default=False)]
+Headless = Annotated[bool, typer.Option("--headless", help="Train here, without the workbench.")]
+Json = Annotated[bool, typer.Option("--json", help="One JSON object for each event.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    for command in (train, resume, stop, attach, tui):
+        app.command()(command)
+
+
+def train(
+    context: typer.Context,
+    corpus: Annotated[str | None, typer.Option(help="The text: a path, or a name under corpora/.")] = None,
+    preset: Annotated[str | None, typer.Option(help="Start from a ready-made experiment.")] = None,
+    config: Annotated[Path | None, typer.Option(help="Read choices from a TOML file.")] = None,
+    run: Annotated[str | None, typer.Option(help="Name of the new run; else made from text and cell.")] = None,
+    task: Annotated[str | None, typer.Option(help="What is predicted: language_model.")] = None,
+    cell: Annotated[str | None, typer.Option(help="rnn, gru or lstm.")] = None,
+    implementation: Annotated[str | None, typer.Option(help="auto, scratch or torch.")] = None,
+    hidden: Annotated[int | None, typer.Option(help="Units in each layer's state.")] = None,
+    layers: Annotated[int | None, typer.Option(help="Layers, one above the other.")] = None,
+    tokenizer: Annotated[str | None, typer.Option(help="What one token is: character.")] = None,
+    batch_size: Annotated[int | None, typer.Option(help="Sequences in a batch.")] = None,
+    steps_per_sequence: Annotated[int | None, typer.Option(help="T, the truncated-BPTT length.")] = None,
+    optimizer: Annotated[str | None, typer.Option(help="sgd, adam or adamw.")] = None,
+    learning_rate: Annotated[float | None, typer.Option(help="Step size.")] = None,
+    epochs: Annotated[int | None, typer.Option(help="Passes over the training text.")] = None,
+    max_steps: Annotated[int | None, typer.Option(help="Updates at most.")] = None,
+    minutes: Annotated[float | None, typer.Option(help="Wall-clock minutes at most.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Seed of weights, batches and dropout.")] = None,
+    device: Annotated[str | None, typer.Option(help="auto, cpu, cuda, cuda:1 or mps.")] = None,
+    threads: Annotated[int | None, typer.Option(help="CPU threads; 0 chooses.")] = None,
+    setting: Annotated[
+        list[str] | None, typer.Option("--set", metavar="SECTION.KEY=VALUE", help="Any other choice; may be repeated.")
+    ] = None,
+    headless: Headless = False,
+    dry_run_only: Annotated[
+        bool, typer.Option("--dry-run", help="Show what would be trained, how large and how fast; write nothing.")
+    ] = False,
+    json: Json = False,
+) -> None:
+    """Train a model: in the workbench, or here with --headless."""
+    workspace: Workspace = context.obj
+    flags = _flags(context.params)
+    sets = [configuration.parse_setting(text) for text in setting or []]
+    chosen = resolve(preset, config, configuration.merge(flags, *sets))
+    path = workspace.find_corpus(chosen.corpus.file)
+    if path.parent not in workspace.corpora_folders:  # a path must mean the same text when the run is resumed elsewhere
+        chosen = configuration.validate(configuration.merge(chosen.model_dump(), {"corpus": {"file": str(path)}}))
+    if dry_run_only:
+        from rnnbench.cli import dry_run
+
+        dry_run.show(chosen, path, as_json=json)
+        return
+    store = RunStore(workspace)
+    name = run or store.free_name(f"{path.stem}-{chosen.model.cell}")
+    if not headless:
+        _need_a_terminal()
+        jobs.start(workspace, chosen, name)
+        open_workbench(workspace, name)
+        return
+    train_here(workspace, store.create(name, chosen), chosen, as_json=json)
+
+
+def _flags(parameters: dict[str, Any]) -> Values:
+    """The options that name a field, as nested tables."""
+    tables: Values = {}
+    for field in configuration.fields():
+        option = field.flag.removeprefix("--").replace("-", "_")
+        if option and parameters.get(option) is not None:
+            tables.setdefault(field.section, {})[field.name] = parameters[option]
+    return tables
+
+
+def resolve(preset: str | None, config: Path | None, flags: Values) -> RunConfig:
+    """Flags over environment over file over preset over defaults."""
+    layers = [configuration.read_preset(preset)] if preset else []
+    layers += [configuration.read_toml(config)] if config else []
+    return configuration.validate(configuration.merge(*layers, configuration.from_environment(), flags))
+
+
+def resume(context: typer.Context, run: RunArgument, headless: Headless = False, json: Json = False) -> None:
+    """Continue a run exactly where its last verified checkpoint stands."""
+    workspace: Workspace = context.obj
+    found = RunStore(workspace).find(run)
+    progress = found.progress()
+    if found.state(progress) == FINISHED:
+        raise UsageError(f"run {run} has finished", "train a new run with a larger budget")
+    if not headless:
+        _need_a_terminal()
+        jobs.resume(workspace, run)
+        open_workbench(workspace, run)
+        return
+    train_here(workspace, found, found.config(), as_json=json)
+
+
+def train_here(workspace: Workspace, run: Run, config: RunConfig, *, as_json: bool) -> None:
+    """Train in this process and tell every event. Signals end it after the step, saved."""
+    from rnnbench.cli import render
+    from rnnbench.engine.control import Control
+    from rnnbench.engine.trainer import train as train_events
+    from rnnbench.runs.recording import record
+
+    control = Control(run)
+    events = record(run, train_events(config, run, workspace, control))
+    try:
+        with control.signals():
+            render.tell(events, as_json=as_json, name=run.name)
+    except (RnnbenchError, KeyboardInterrupt):
+        _discard_if_never_begun(workspace, run)
+        raise
+
+
+def _discard_if_never_begun(workspace: Workspace, run: Run) -> None:
+    """A run that failed before its first checkpoint holds nothing; it should not block its name."""
+    begun = any(run.checkpoints.glob("*.json")) if run.checkpoints.is_dir() else False
+    if not begun and not run.stderr_file.exists():
+        try:
+            RunStore(workspace).delete(run.name)
+        except UnavailableError:
+            return  # somebody else is training it
+
+
+def stop(
+    context: typer.Context,
+    run: RunArgument,
+    timeout: Annotated[float, typer.Option(help="Seconds to wait until it has saved.")] = _STOP_SECONDS,
+) -> None:
+    """Ask a run to save and stop; wait until it has."""
+    found = RunStore(context.obj).find(run)
+    jobs.ask(found, "stop")
+    output.say(f"asked {run} to save and stop ...")
+    if not jobs.wait_until_idle(found, timeout):
+        raise UnavailableError(f"run {run} has not stopped after {timeout:g} s", "it was asked to; look again later")
+    progress = found.progress()
+    output.say(f"{run} is {found.state(progress)} at step {progress.step}")
+
+
+def attach(context: typer.Context, run: RunArgument) -> None:
+    """Open the workbench on a running or finished run."""
+    tui(context, run)
+
+
+def tui(
+    context: typer.Context,
+    run: Annotated[str | None, typer.Argument(metavar="[RUN]", help="Open it on this run.", show_default=False)] = None,
+) -> None:
+    """Open the full-screen workbench."""
+    if run is not None:
+        RunStore(context.obj).find(run)
+    open_workbench(context.obj, run)
+
+
+def open_workbench(workspace: Workspace, run: str | None) -> None:
+    """Run the workbench until the user leaves it."""
+    _need_a_terminal()
+    from rnnbench.tui.app import run_workbench
+
+    raise typer.Exit(run_workbench(workspace, run))
+
+
+def _need_a_terminal() -> None:
+    if not (output.is_terminal() and sys.stdin.isatty()):
+        raise UsageError("the workbench needs a terminal", "scripts use --headless")
