@@ -19,6 +19,9 @@ from rnnbench.errors import UsageError
 Values = dict[str, Any]
 
 DEFAULT_EPOCHS = 10
+DEFAULT_OPTIMIZER = "adamw"
+TORCH_CELLS = ("rnn", "gru", "lstm")
+FUSED_CELLS = ("rnn", "elman", "gru", "lstm")
 LEARNING_RATES = {"sgd": 1.0, "adam": 0.003, "adamw": 0.003}
 
 
@@ -46,18 +49,43 @@ class CorpusConfig(Section):
     """Which text, and how it is cut into training, validation and test."""
 
     file: str = _option(..., "The text: a path, or the name of a file under corpora/", flag="--corpus", min_length=1)
+    encoding: str = _option("auto", "Encoding of the text, or auto to detect it", flag="--encoding", max_length=40)
+    errors: Literal["strict", "replace"] = _option(
+        "strict", "Bytes that are not text: refuse the file, or replace and count them", flag="--errors"
+    )
+    members: str = _option("", "Which texts of an archive or folder, as a pattern such as 0*.txt", flag="--members")
+    maximum_gigabytes: float = _option(4.0, "An archive that unpacks to more is refused", gt=0, le=1000)
     first_characters: Annotated[int | None, Off] = _option(None, "Use only this many characters of the text", ge=2)
     validation_fraction: float = _option(
         0.1, "Share of the text, after the training part, for validation", gt=0, le=0.5
     )
     test_fraction: float = _option(0.05, "Share of the text, at its end, kept for the test", ge=0, le=0.5)
 
+    @model_validator(mode="after")
+    def _leaves_something_to_train_on(self) -> Self:
+        if self.validation_fraction + self.test_fraction >= 1:
+            raise ValueError("validation_fraction and test_fraction leave nothing to train on")
+        return self
+
 
 class TextConfig(Section):
     """How text becomes numbered tokens."""
 
-    tokenizer: Literal["character"] = _option("character", "What one token is", flag="--tokenizer")
+    tokenizer: Literal["character", "byte", "word", "whitespace", "jieba", "bpe"] = _option(
+        "character", "What one token is", flag="--tokenizer"
+    )
+    jieba_engine: Literal["exact", "fast"] = _option("exact", "jieba itself, or its faster reimplementation")
+    user_dictionary: str = _option("", "A file of words for jieba, one on each line")
+    bpe_size: int = _option(4096, "Tokens that bpe may learn", ge=257, le=1_000_000)
+    strip_lines: bool = _option(False, "Strip each line and join the lines without line ends (lossy)")
+    lower_case: bool = _option(False, "Turn capitals into small letters (lossy)")
+    letters_only: bool = _option(False, "Replace all but ASCII letters by a blank (lossy)")
+    unicode: Literal["keep", "nfc", "nfkc"] = _option("keep", "Unicode normalisation form (lossy)")
+    chinese: Literal["keep", "simplified", "traditional"] = _option("keep", "Convert Chinese characters (lossy)")
     minimum_frequency: int = _option(1, "Rarer tokens become <unk>", ge=1)
+    maximum_size: Annotated[int | None, Off] = _option(
+        None, "Most tokens in the vocabulary; rarer ones become <unk>", ge=2
+    )
     vocabulary_from: Literal["train", "all"] = _option("train", "The part of the text the vocabulary is counted on")
     reserved: tuple[str, ...] = _option((), "Extra tokens numbered after <unk>")
 
@@ -66,9 +94,13 @@ class ModelConfig(Section):
     """The network."""
 
     task: Literal["language_model"] = _option("language_model", "What is predicted", flag="--task")
-    cell: Literal["rnn", "gru", "lstm"] = _option("lstm", "The recurrent cell", flag="--cell")
-    implementation: Literal["auto", "scratch", "torch"] = _option(
-        "auto", "Our own loop over time or torch's layer; the equations are the same", flag="--implementation"
+    cell: Literal["rnn", "elman", "gru", "gru_reset_before", "lstm", "lstm_layer_norm", "min_gru", "min_lstm"] = (
+        _option("lstm", "The recurrent cell", flag="--cell")
+    )
+    implementation: Literal["auto", "scratch", "fused", "torch"] = _option(
+        "auto",
+        "Our own loop over time, its fast form, or torch's layer; the equations are the same",
+        flag="--implementation",
     )
     hidden: int = _option(256, "Units in each layer's state", flag="--hidden", ge=1, le=65536)
     layers: int = _option(1, "Layers, one above the other", flag="--layers", ge=1, le=64)
@@ -77,12 +109,18 @@ class ModelConfig(Section):
     dropout: float = _option(0.0, "Share of activations dropped between layers and before the output", ge=0, lt=1)
     tie_weights: bool = _option(False, "Share the embedding with the output (needs embedding = hidden)")
     initialisation: Literal["torch", "normal", "orthogonal"] = _option("torch", "How weights are first drawn")
-    forget_bias: float = _option(0.0, "Added to the LSTM's forget-gate bias at the start")
+    forget_bias: float = _option(0.0, "Added to the forget-gate bias of lstm-like cells at the start")
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
         if self.tie_weights and (self.input != "embedding" or self.embedding != self.hidden):
             raise ValueError("tie_weights needs input = embedding and embedding = hidden")
+        known = {"torch": TORCH_CELLS, "fused": FUSED_CELLS}.get(self.implementation, (self.cell,))
+        if self.cell not in known:
+            raise ValueError(
+                f"there is no {self.implementation} implementation of {self.cell}, only of {', '.join(known)}; "
+                "use scratch or auto"
+            )
         if self.input == "one_hot" and self.implementation == "torch":
             raise ValueError("torch's layers would have to be fed one-hot vectors; use scratch, auto, or an embedding")
         return self
@@ -98,7 +136,7 @@ class TrainingConfig(Section):
     steps_per_sequence: int = _option(
         64, "Time steps the gradient reaches back (truncated BPTT)", flag="--steps-per-sequence", ge=1, le=65536
     )
-    optimizer: Literal["sgd", "adam", "adamw"] = _option("adamw", "The update rule", flag="--optimizer")
+    optimizer: Literal["sgd", "adam", "adamw"] = _option(DEFAULT_OPTIMIZER, "The update rule", flag="--optimizer")
     learning_rate: float = _option(0.003, "Step size; sgd starts from 1.0", flag="--learning-rate", gt=0, le=1000)
     momentum: float = _option(0.0, "Momentum of sgd", ge=0, lt=1)
     weight_decay: float = _option(0.0, "Pull of the weights towards zero", ge=0, le=10)
@@ -117,7 +155,8 @@ class TrainingConfig(Section):
         if not isinstance(values, dict):
             return values
         resolved = {key: value for key, value in values.items() if value != "auto"}
-        resolved.setdefault("learning_rate", LEARNING_RATES.get(str(resolved.get("optimizer", "adamw")), 0.003))
+        optimizer = str(resolved.get("optimizer", DEFAULT_OPTIMIZER))
+        resolved.setdefault("learning_rate", LEARNING_RATES.get(optimizer, 0.003))
         if all(resolved.get(budget) in (None, "off", "") for budget in ("epochs", "max_steps", "minutes")):
             resolved["epochs"] = DEFAULT_EPOCHS
         return resolved
@@ -260,13 +299,16 @@ def _sentence(key: str, kind: str, message: str, given: Any) -> str:
 
 
 def _nearest(key: str) -> str:
-    known = [field.key for field in fields()] + list(RunConfig.model_fields)
-    by_name = {field.name: field.key for field in fields()}
-    close = difflib.get_close_matches(key, known, n=1, cutoff=0.6)
-    if not close:
-        name = key.rpartition(".")[2]
-        close = [by_name[other] for other in difflib.get_close_matches(name, by_name, n=1, cutoff=0.6)]
-    return f"; did you mean {close[0]}?" if close else "; `rnnbench config schema` lists the known ones"
+    """The right name in the wrong section, else the nearest name in the same section, else anywhere."""
+    section, _, name = key.rpartition(".")
+    anywhere = {field.name: field.key for field in fields()}
+    here = {field.name: field.key for field in fields() if field.section == section}
+    if not section:
+        here = {other: other for other in RunConfig.model_fields}
+    for known in ({name: anywhere[name]} if name in anywhere else {}, here, anywhere):
+        for close in difflib.get_close_matches(name, known, n=1, cutoff=0.6):
+            return f"; did you mean {known[close]}?"
+    return "; `rnnbench config schema` lists the known ones"
 
 
 def merge(*layers: Mapping[str, Any]) -> Values:
@@ -281,16 +323,26 @@ def merge(*layers: Mapping[str, Any]) -> Values:
     return merged
 
 
-def _kept(earlier: Values, section: str, later: Mapping[str, Any]) -> Values:
+def _kept(earlier: Any, section: str, later: Mapping[str, Any]) -> Values:
     """What stays of the earlier layer: asking for 600 steps must not be cut short by a preset's minutes."""
+    if not isinstance(earlier, Mapping):
+        return {}
     dropped: set[str] = set()
     if section == "training":
         budgets = {"epochs", "max_steps", "minutes"}
         dropped |= budgets if budgets & later.keys() else set()
-        dropped |= (
-            {"learning_rate"} if later.get("optimizer", earlier.get("optimizer")) != earlier.get("optimizer") else set()
-        )
+        before = earlier.get("optimizer", DEFAULT_OPTIMIZER)
+        dropped |= {"learning_rate"} if later.get("optimizer", before) != before else set()
     return {key: value for key, value in earlier.items() if key not in dropped}
+
+
+def join(*parts: Mapping[str, Any]) -> Values:
+    """The parts of one layer, such as all options of one command: nothing is replaced but the same key."""
+    joined: Values = {}
+    for part in parts:
+        for section, table in part.items():
+            joined[section] = {**joined.get(section, {}), **table}
+    return joined
 
 
 def parse_setting(text: str) -> Values:
@@ -299,14 +351,18 @@ def parse_setting(text: str) -> Values:
     section, dot, name = key.strip().partition(".")
     if not (equals and dot and section and name):
         raise UsageError(f"--set {text}: not of the form section.key=value")
-    return {section: {name: _toml_value(value.strip())}}
+    return {section: {name: _read_value(section, name, value.strip())}}
 
 
-def _toml_value(text: str) -> Any:
+def _read_value(section: str, name: str, text: str) -> Any:
+    """The text as a TOML value; as it stands where it is none, or where the field holds text: a prompt may be 1984."""
     try:
-        return tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
+        tables = tomllib.loads(f"value = {text}")
+    except (ValueError, RecursionError):
         return text
+    value, key = tables["value"], f"{section}.{name}"
+    holds_text = any(field.key == key and field.info.annotation is str for field in fields())
+    return value if len(tables) == 1 and (isinstance(value, str) or not holds_text) else text
 
 
 def from_environment(environment: Mapping[str, str] | None = None) -> Values:
@@ -315,7 +371,7 @@ def from_environment(environment: Mapping[str, str] | None = None) -> Values:
     for variable, value in sorted((environment if environment is not None else os.environ).items()):
         section, _, name = variable.removeprefix("RNNBENCH_").lower().partition("_")
         if variable.startswith("RNNBENCH_") and section in RunConfig.model_fields and name:
-            tables = merge(tables, {section: {name: _toml_value(value)}})
+            tables = join(tables, {section: {name: _read_value(section, name, value)}})
     return tables
 
 
@@ -327,7 +383,7 @@ def read_toml(path: Path) -> Values:
         raise UsageError(f"configuration file not found: {path}") from None
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"cannot read {path}: {error}") from None
-    except tomllib.TOMLDecodeError as error:
+    except (ValueError, RecursionError) as error:
         raise UsageError(f"{path} is not valid TOML: {error}") from None
 
 
@@ -371,7 +427,7 @@ def from_json(data: bytes) -> RunConfig:
     """The configuration of a stored run. Raises UsageError when it is not one."""
     try:
         return validate(json.loads(data))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise UsageError(f"not a stored configuration: {error}") from None
 
 
@@ -391,14 +447,19 @@ def _as_option(field: ConfigField, value: Any) -> list[str]:
         return []
     if field.flag:
         return [field.flag, str(value)]
-    written = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-    return ["--set", f"{field.key}={written}"]
+    plain = isinstance(value, str) and _read_value(field.section, field.name, value.strip()) == value
+    return ["--set", f"{field.key}={value if plain else _toml_text(value)}"]
+
+
+def _toml_text(value: Any) -> str:
+    """A value as TOML on one line: JSON, but for DEL, which TOML wants escaped."""
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
 def _without_noise(options: list[str]) -> list[str]:
     """The optimizer is compared with itself above; drop it again where it is the default."""
     pairs = list(zip(options[::2], options[1::2], strict=True))
-    return [word for pair in pairs if pair != ("--optimizer", "adamw") for word in pair]
+    return [word for pair in pairs if pair != ("--optimizer", DEFAULT_OPTIMIZER) for word in pair]
 
 
 def differences(configs: Iterable[RunConfig]) -> dict[str, list[Any]]:

@@ -14,8 +14,9 @@ import shutil
 import stat
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 from rnnbench.errors import BadDataError, RnnbenchError, UnavailableError
 
@@ -108,20 +109,23 @@ def write_json(path: Path, value: Any) -> None:
 def read_file(path: Path, *, limit: int | None = None) -> bytes:
     """The bytes of a regular file, not followed through a link; BadDataError when there are more than `limit`."""
     descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
-    with os.fdopen(descriptor, "rb") as file:
-        status = os.fstat(file.fileno())
+    try:
+        status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode):
             raise BadDataError(f"{path} is not a regular file")
         if limit is not None and status.st_size > limit:
             raise BadDataError(f"{path} has {status.st_size:,} bytes, more than the {limit:,} that it may have")
-        return file.read()
+        with os.fdopen(descriptor, "rb", closefd=False) as file:
+            return file.read()
+    finally:
+        os.close(descriptor)
 
 
 def read_json(path: Path, *, limit: int = 64 << 20) -> Any:
     """The value in a JSON file. Raises BadDataError when it is not JSON, FileNotFoundError when it is not there."""
     try:
         return json.loads(read_file(path, limit=limit))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise BadDataError(f"{path} is damaged: {error}") from None
 
 
@@ -141,17 +145,33 @@ def append(descriptor: int, line: bytes, path: Path) -> None:
         raise explain(error, "write", path) from error
 
 
+@dataclass(frozen=True)
+class Output:
+    """A file that is being made."""
+
+    descriptor: int
+
+    def write(self, data: bytes) -> None:
+        """Append every byte."""
+        write_all(self.descriptor, data)
+
+
 @contextlib.contextmanager
-def new_file(path: Path) -> Iterator[BinaryIO]:
-    """A temporary file that becomes `path` when the block ends without an error, and vanishes otherwise."""
+def new_file(path: Path, *, durable: bool = True) -> Iterator[Output]:
+    """A temporary file that becomes `path` when the block ends without an error, and vanishes otherwise.
+
+    What need not survive a power cut, because it is only read back by this process, is not `durable`.
+    """
     temporary = path.with_name(f"{path.name}.{secrets.token_hex(4)}{TEMPORARY}")
     try:
-        with os.fdopen(os.open(temporary, _CREATE, _MODE), "wb") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
+        # Unbuffered: what is written here comes in large blocks, and a buffer would only copy it once more.
+        with os.fdopen(os.open(temporary, _CREATE, _MODE), "wb", buffering=0) as file:
+            yield Output(file.fileno())
+            if durable:
+                os.fsync(file.fileno())
         os.rename(temporary, path)
-        sync_folder(path.parent)
+        if durable:
+            sync_folder(path.parent)
     except OSError as error:
         raise explain(error, "write", path) from error
     finally:
@@ -159,10 +179,93 @@ def new_file(path: Path) -> Iterator[BinaryIO]:
             os.unlink(temporary)
 
 
+@dataclass(frozen=True)
+class Part:
+    """A file that grows over several attempts, held by one process at a time."""
+
+    path: Path
+    descriptor: int
+
+    @property
+    def size(self) -> int:
+        """Bytes so far."""
+        return os.fstat(self.descriptor).st_size
+
+    def append(self, data: bytes) -> None:
+        """Add every byte. What was there before stays, also when the disk is full."""
+        append(self.descriptor, data, self.path)
+
+    def restart(self) -> None:
+        """Forget what is there; a part without content vanishes when it is let go."""
+        try:
+            os.ftruncate(self.descriptor, 0)
+        except OSError as error:
+            raise explain(error, "empty", self.path) from error
+
+    def become(self, path: Path) -> None:
+        """Take the place of `path`, durably."""
+        try:
+            os.fsync(self.descriptor)
+            os.rename(self.path, path)
+            sync_folder(path.parent)
+        except OSError as error:
+            raise explain(error, "write", path) from error
+
+
+@contextlib.contextmanager
+def part_file(path: Path) -> Iterator[Part]:
+    """A file to be continued later: it stays when the block ends early, unless nothing is in it.
+
+    Raises UnavailableError while another process holds it.
+    """
+    part = Part(path, _open_part(path))
+    try:
+        yield part
+    finally:
+        with contextlib.suppress(OSError):  # whatever is wrong with the disk has been told by a write
+            if part.size == 0 and _is_at(part.descriptor, path):
+                os.unlink(path)
+        with contextlib.suppress(OSError):
+            os.close(part.descriptor)
+
+
+def _open_part(path: Path) -> int:
+    """A descriptor for appending that holds the file's lock."""
+    flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+    try:
+        descriptor = os.open(path, flags, _MODE)
+    except OSError as error:
+        raise explain(error, "open", path) from error
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if _is_at(descriptor, path):  # else its holder finished and renamed it between our two calls
+            return descriptor
+    except BlockingIOError:
+        pass
+    except OSError as error:
+        os.close(descriptor)
+        raise explain(error, "lock", path) from error
+    os.close(descriptor)
+    raise UnavailableError(f"another process is writing {path}", "wait until it has finished")
+
+
+def _is_at(descriptor: int, path: Path) -> bool:
+    """Whether the open file is a regular one and the one that has this name now."""
+    try:
+        here, there = os.fstat(descriptor), path.lstat()
+    except FileNotFoundError:
+        return False
+    return stat.S_ISREG(here.st_mode) and (here.st_dev, here.st_ino) == (there.st_dev, there.st_ino)
+
+
 def remove_file(path: Path) -> None:
     """Remove a file that may already be gone."""
-    with contextlib.suppress(FileNotFoundError):
+    try:
         os.unlink(path)
+    except FileNotFoundError:
+        pass
+    except OSError as error:
+        raise explain(error, "remove", path) from error
 
 
 def remove_folder(path: Path) -> None:
@@ -190,7 +293,10 @@ def try_lock(path: Path) -> int | None:
 
     The kernel lets go of a flock when its holder dies, however it dies, so nobody has to guess about stale pids.
     """
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, _MODE)
+    try:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, _MODE)
+    except OSError as error:
+        raise explain(error, "lock", path) from error
     for attempt in range(_LOCK_ATTEMPTS):
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

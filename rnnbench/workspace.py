@@ -7,7 +7,7 @@ from pathlib import Path
 from rnnbench.errors import CorpusError
 
 _PACKAGE = Path(__file__).parent
-TEXT_SUFFIXES = (".txt",)
+TEXT_SUFFIXES = (".txt", ".zip", ".tsv", ".gz", ".bz2", ".xz")
 
 
 def bundled_corpora() -> Path:
@@ -47,7 +47,7 @@ class Workspace:
         found: dict[str, Path] = {}
         for folder in self.corpora_folders:
             for path in sorted(folder.glob("*")) if folder.is_dir() else []:
-                if path.suffix in TEXT_SUFFIXES and path.is_file():
+                if path.suffix in TEXT_SUFFIXES and path.is_file() and not path.name.startswith("."):
                     found.setdefault(path.name, path)
         return [found[name] for name in sorted(found)]
 

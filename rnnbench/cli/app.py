@@ -1,8 +1,9 @@
 """The rnnbench command: options that every command has, and errors turned into one line and an exit code."""
 
 import sys
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from typer.exceptions import TyperException
@@ -106,13 +107,25 @@ def _hoisted(words: list[str]) -> list[str]:
     rest: list[str] = []
     iterator = iter(words)
     for word in iterator:
-        after_option = bool(rest) and rest[-1].startswith("--") and "=" not in rest[-1]
         if word == "--":
             return [*front, *rest, word, *iterator]
         if word == "--workspace":
             front += [word, *([value] if (value := next(iterator, None)) is not None else [])]
-        elif word.startswith("--workspace=") or (word in _EVERYWHERE and (word.startswith("--") or not after_option)):
+        elif word.startswith("--workspace=") or (word in _EVERYWHERE and not _is_value(word, rest)):
             front.append(word)
         else:
             rest.append(word)
     return [*front, *rest]
+
+
+def _is_value(word: str, before: list[str]) -> bool:
+    """Whether a short option of ours stands where another option's value is expected, as in --prompt -q."""
+    if word.startswith("--") or not before or not before[-1].startswith("--") or "=" in before[-1]:
+        return False
+    return any(before[-1] in option.opts and not option.is_flag for option in _options(typer.main.get_command(app)))
+
+
+def _options(command: Any) -> Iterator[Any]:
+    yield from (parameter for parameter in command.params if parameter.param_type_name == "option")
+    for inner in getattr(command, "commands", {}).values():
+        yield from _options(inner)

@@ -1,18 +1,22 @@
-"""corpora: list, show."""
+"""corpora: list, show; fetch.py adds catalogue and get."""
 
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from rnnbench.cli import output, records
-from rnnbench.config import CorpusConfig, TextConfig
+from rnnbench import config as configuration
+from rnnbench.cli import fetch, output, records
+from rnnbench.metrics import perplexity
+from rnnbench.runs.narration import figure
 from rnnbench.visible import visible
 from rnnbench.workspace import Workspace
 
 if TYPE_CHECKING:  # numpy would cost a third of the start-up of every command
-    from rnnbench.text.corpora import CorpusDescription
+    from rnnbench.text.baselines import Baselines
+    from rnnbench.text.descriptions import CorpusDescription, LineLengths
 
-app = typer.Typer(help="The texts: list, show.", no_args_is_help=True, rich_markup_mode=None)
+app = typer.Typer(help="The texts: list, show, catalogue, get.", no_args_is_help=True, rich_markup_mode=None)
+fetch.register(app)
 Json = Annotated[bool, typer.Option("--json", help="Answer in JSON.")]
 
 
@@ -33,29 +37,88 @@ def list_corpora(context: typer.Context, json: Json = False) -> None:
 def show(
     context: typer.Context,
     file: Annotated[str, typer.Argument(metavar="FILE", help="A path, or a name under corpora/.", show_default=False)],
+    encoding: Annotated[str | None, typer.Option(help="Encoding of the text; else detected.")] = None,
+    errors: Annotated[str | None, typer.Option(help="Bytes that are not text: strict or replace.")] = None,
+    members: Annotated[str | None, typer.Option(help="Which texts of an archive or folder: a pattern.")] = None,
+    tokenizer: Annotated[str | None, typer.Option(help="character, byte, word, whitespace, jieba or bpe.")] = None,
+    setting: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="SECTION.KEY=VALUE", help="Any choice of [corpus] or [text], as for train."),
+    ] = None,
+    baselines: Annotated[
+        bool, typer.Option("--baselines", help="How well guessing, counting and xz predict its validation part.")
+    ] = False,
     json: Json = False,
 ) -> None:
-    """What a text holds: characters, lines, vocabulary, how it is split."""
+    """What a text holds: encoding, characters, lines, vocabulary, how it is split."""
     from rnnbench.text import corpora as texts
 
+    corpus = {"file": file, "encoding": encoding, "errors": errors, "members": members}
+    flags = {"corpus": {key: value for key, value in corpus.items() if value is not None}}
+    flags |= {"text": {"tokenizer": tokenizer}} if tokenizer else {}
+    sets = [configuration.parse_setting(text) for text in setting or []]
+    chosen = configuration.validate(configuration.merge(flags, *sets))
     path = context.obj.find_corpus(file)
-    described = texts.describe(path, CorpusConfig(file=file), TextConfig())
+    described = texts.describe(path, chosen.corpus, chosen.text)
+    measured = None
+    if baselines:
+        encoded = texts.encode(path, chosen.corpus, chosen.text, context.obj.cache)
+        measured = texts.measure_baselines(encoded, compress=True)
     if json:
-        output.json_data(records.description_record(described))
+        output.json_data(records.description_record(described, measured))
         return
-    for line in _lines(described):
+    for line in _lines(described) + (_baseline_lines(measured) if measured else []):
         output.data(visible(line))
+
+
+def _baseline_lines(measured: "Baselines") -> list[str]:
+    lines = [f"predicting the {measured.split} part without a network:"]
+    for row in measured.rows:
+        nats = f"perplexity {figure(perplexity(row.loss_nats))}" if row.loss_nats is not None else ""
+        bits = f"{row.bits_per_character:.3f} bits/character" if row.bits_per_character is not None else ""
+        part = row.learned_from < row.train_size and row.learned_from
+        used = f"  (from the last {row.learned_from:,} of {row.train_size:,} {row.unit})" if part else ""
+        lines.append(f"  {row.name:<10} {nats:<20} {bits}{used}")
+    return lines
+
+
+def _histogram(buckets: "tuple[LineLengths, ...]") -> str:
+    """How many lines have which length."""
+    filled = [bucket for bucket in buckets if bucket.lines]
+    return ", ".join(f"{_span(bucket)}: {bucket.lines:,}" for bucket in filled)
+
+
+def _span(bucket: "LineLengths") -> str:
+    if bucket.longest is None:
+        return f"{bucket.shortest:,}+"
+    one = bucket.shortest == bucket.longest
+    return f"{bucket.shortest:,}" if one else f"{bucket.shortest:,}-{bucket.longest:,}"
 
 
 def _lines(described: "CorpusDescription") -> list[str]:
     most = "  ".join(f"{token!r} {count:,}" for token, count in described.most_common[:10])
+    sure = "" if described.encoding_confidence >= 1 else f", {described.encoding_confidence:.0%} sure"
     lines = [
         f"path         {described.path}",
-        f"size         {described.bytes:,} bytes of {described.encoding}",
+        f"size         {described.bytes:,} bytes of {described.encoding}{sure}",
         f"characters   {described.characters:,} in {described.lines:,} lines",
         f"tokens       {described.tokens:,} ({described.tokenizer}), vocabulary {described.vocabulary_size:,}",
         f"most common  {most}",
     ]
+    if described.tokenizer != "character":
+        lines.append(f"first tokens {' | '.join(repr(token)[1:-1] for token in described.opening[:24])}")
+    if described.statistics is not None:
+        counted = described.statistics
+        least = "at least " if counted.types_capped else ""
+        lines.append(f"words        {counted.words:,} between blanks, {least}{counted.word_types:,} different")
+        lines.append(f"line lengths {_histogram(counted.line_lengths)}; the longest {counted.longest_line:,}")
+    if described.switches:
+        lines.append(f"changed by   {', '.join(described.switches)} (lossy)")
+    if described.replaced:
+        lines.append(f"replaced     {described.replaced:,} characters that were not text")
+    if len(described.members) > 1:
+        names = [f"{member.name} ({member.encoding})" for member in described.members]
+        lines.append(f"members      {len(names)}: {', '.join(names[:20])}{' ...' if len(names) > 20 else ''}")
     for split in described.splits:
         unknown = f", {split.out_of_vocabulary_rate:.3%} unknown" if split.name != "train" else ""
         lines.append(f"{split.name:<12} {split.tokens:,} tokens{unknown}")

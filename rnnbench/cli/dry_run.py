@@ -12,9 +12,10 @@ from rnnbench.text import corpora
 
 def show(config: RunConfig, path: Path, *, as_json: bool) -> None:
     """Print the resolved configuration, parameters, memory and measured speed."""
-    from rnnbench.engine import estimates
+    from rnnbench.engine import batches, estimates
 
     described = corpora.describe(path, config.corpus, config.text)
+    batches.check_length(described.splits[0].tokens, config.training)
     size = described.vocabulary_size
     rate = estimates.tokens_per_second(config, size)
     tokens = _budget_tokens(config, described.splits[0].tokens)

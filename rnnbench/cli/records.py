@@ -2,13 +2,17 @@
 
 import math
 from dataclasses import asdict
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rnnbench.errors import RnnbenchError
 from rnnbench.metrics import MEMORISED_PERPLEXITY, Score, bits_per_unit, perplexity
 from rnnbench.runs.events import EvaluationDone, RunStarted
 from rnnbench.runs.progress import RunProgress
 from rnnbench.runs.store import Run
+
+if TYPE_CHECKING:  # numpy would cost a third of the start-up of every command
+    from rnnbench.text.baselines import Baselines
+    from rnnbench.text.corpora import CorpusDescription
 
 Record = dict[str, Any]
 
@@ -57,13 +61,15 @@ def baselines_record(started: RunStarted | None) -> Record | None:
     if started is None:
         return None
     characters_per_token = started.corpus_characters / started.corpus_tokens
+    losses = {"uniform": started.uniform_loss_nats, "unigram": started.unigram_loss_nats}
+    losses |= {"5-gram": started.ngram_loss_nats} if started.ngram_loss_nats is not None else {}
     return {
         name: {
             "loss_nats": loss,
             "perplexity": finite(perplexity(loss)),
             "bits_per_character": bits_per_unit(loss / characters_per_token, 1),
         }
-        for name, loss in (("uniform", started.uniform_loss_nats), ("unigram", started.unigram_loss_nats))
+        for name, loss in losses.items()
     }
 
 
@@ -125,6 +131,9 @@ def _corpus(started: RunStarted | None) -> Record | None:
         "characters": started.corpus_characters,
         "tokens": started.corpus_tokens,
         "vocabulary_size": started.vocabulary_size,
+        "encoding": started.encoding,
+        "lossy": started.lossy,
+        "replaced_characters": started.replaced_characters,
     }
 
 
@@ -147,9 +156,12 @@ def summary_record(run: Run) -> Record:
     }
 
 
-def description_record(description: Any) -> Record:
+def description_record(description: "CorpusDescription", baselines: "Baselines | None" = None) -> Record:
     """A corpus as `corpora show --json` tells it."""
-    return {
+    record: Record = {
         **asdict(description),
         "most_common": [[token, count] for token, count in description.most_common],
     }
+    if baselines is not None:
+        record["baselines"] = {"split": baselines.split, "rows": [asdict(row) for row in baselines.rows]}
+    return record

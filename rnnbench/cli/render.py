@@ -76,7 +76,8 @@ def status_lines(progress: RunProgress, name: str, width: int) -> list[str]:
     """The run in three lines: where it is, how fast, and perplexity over the whole run."""
     started, loss = progress.started, progress.running_loss_nats
     if progress.preparing is not None and not progress.step:
-        return [f"{name}: {progress.preparing.phase}"]
+        done = progress.preparing.done / max(progress.preparing.total, 1)
+        return [f"{visible(name)}: {progress.preparing.phase} {done:.0%}"]
     if started is None or loss is None:
         return [f"{name}: preparing"]
     planned = f"/{started.planned_steps:,}" if started.planned_steps else ""

@@ -32,7 +32,7 @@ def sample(
     top_k: Annotated[int, typer.Option(min=0, help="Choose among the k most probable; 0 for all.")] = 0,
     greedy: Annotated[bool, typer.Option("--greedy", help="Always the most probable token.")] = False,
     count: Annotated[int, typer.Option(min=1, max=10_000, help="Samples, with consecutive seeds.")] = 1,
-    seed: Annotated[int | None, typer.Option(min=0, help="Repeats a sample; else drawn and told.")] = None,
+    seed: Annotated[int | None, typer.Option(min=0, max=2**62, help="Repeats a sample; else drawn.")] = None,
     checkpoint: Annotated[str, typer.Option(help="best, last or a step.")] = "best",
     echo: Annotated[bool, typer.Option("--echo", help="Write the prompt before the text.")] = False,
     json: Annotated[bool, typer.Option("--json", help="One JSON object for each sample.")] = False,
@@ -51,7 +51,7 @@ def sample(
         server.serve(found)
         return
     model = open_model(found, checkpoint)
-    prompt = prompt.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+    prompt = model.read(prompt.encode("utf-8", "surrogateescape").decode("utf-8", "replace"))
     if unknown := model.vocabulary.unknown(prompt):
         output.say(f"warning: not in the vocabulary, read as unknown: {' '.join(map(repr, unknown[:20]))}")
     first = secrets.randbelow(2**31) if seed is None else seed

@@ -61,7 +61,7 @@ class Inbox:
 def _id_in(line: bytes) -> int:
     try:
         return int(json.loads(line)["id"])
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, OverflowError, RecursionError):  # id: Infinity; a line of brackets
         return 0
 
 
@@ -89,10 +89,11 @@ def _model(run: Run, checkpoint: str, loaded: tuple[str, LoadedModel] | None) ->
 
 def _write_sample(model: LoadedModel, request: Request, inbox: Inbox) -> None:
     seed = secrets.randbelow(2**31) if request.seed is None else request.seed
-    _answer("begun", request.id, step=model.step, seed=seed, unknown=model.vocabulary.unknown(request.prompt)[:20])
+    prompt = model.read(request.prompt)
+    _answer("begun", request.id, step=model.step, seed=seed, unknown=model.vocabulary.unknown(prompt)[:20])
     decoding = Decoding(request.length, request.temperature, request.top_k, request.greedy, seed)
     began, total, nats, cancelled = time.perf_counter(), 0, 0.0, False
-    for token in generate(model.network, model.vocabulary, request.prompt, decoding):
+    for token in generate(model.network, model.vocabulary, prompt, decoding):
         total, nats = total + 1, nats + token.log_probability_nats
         _answer("token", request.id, text=token.text)
         if inbox.closed or request.id in inbox.cancelled:

@@ -30,15 +30,18 @@ def register(app: typer.Typer) -> None:
 def train(
     context: typer.Context,
     corpus: Annotated[str | None, typer.Option(help="The text: a path, or a name under corpora/.")] = None,
+    encoding: Annotated[str | None, typer.Option(help="Encoding of the text; else detected.")] = None,
+    errors: Annotated[str | None, typer.Option(help="Bytes that are not text: strict or replace.")] = None,
+    members: Annotated[str | None, typer.Option(help="Which texts of an archive or folder: a pattern.")] = None,
     preset: Annotated[str | None, typer.Option(help="Start from a ready-made experiment.")] = None,
     config: Annotated[Path | None, typer.Option(help="Read choices from a TOML file.")] = None,
     run: Annotated[str | None, typer.Option(help="Name of the new run; else made from text and cell.")] = None,
     task: Annotated[str | None, typer.Option(help="What is predicted: language_model.")] = None,
     cell: Annotated[str | None, typer.Option(help="rnn, gru or lstm.")] = None,
-    implementation: Annotated[str | None, typer.Option(help="auto, scratch or torch.")] = None,
+    implementation: Annotated[str | None, typer.Option(help="auto, scratch, fused or torch.")] = None,
     hidden: Annotated[int | None, typer.Option(help="Units in each layer's state.")] = None,
     layers: Annotated[int | None, typer.Option(help="Layers, one above the other.")] = None,
-    tokenizer: Annotated[str | None, typer.Option(help="What one token is: character.")] = None,
+    tokenizer: Annotated[str | None, typer.Option(help="character, byte, word, whitespace, jieba or bpe.")] = None,
     batch_size: Annotated[int | None, typer.Option(help="Sequences in a batch.")] = None,
     steps_per_sequence: Annotated[int | None, typer.Option(help="T, the truncated-BPTT length.")] = None,
     optimizer: Annotated[str | None, typer.Option(help="sgd, adam or adamw.")] = None,
@@ -62,7 +65,7 @@ def train(
     workspace: Workspace = context.obj
     flags = _flags(context.params)
     sets = [configuration.parse_setting(text) for text in setting or []]
-    chosen = resolve(preset, config, configuration.merge(flags, *sets))
+    chosen = resolve(preset, config, configuration.join(flags, *sets))
     path = workspace.find_corpus(chosen.corpus.file)
     if path.parent not in workspace.corpora_folders:  # a path must mean the same text when the run is resumed elsewhere
         chosen = configuration.validate(configuration.merge(chosen.model_dump(), {"corpus": {"file": str(path)}}))

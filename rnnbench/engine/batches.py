@@ -97,13 +97,17 @@ class Random:
 
 def make_batches(ids: NDArray[np.generic], training: TrainingConfig) -> Batches:
     """The batches of a training split. Raises CorpusError that names how many tokens are needed at least."""
+    check_length(len(ids), training)
+    windows = _Windows(ids, training.batch_size, training.steps_per_sequence, training.seed)
+    return Sequential(windows) if training.batches == "sequential" else Random(windows)
+
+
+def check_length(tokens: int, training: TrainingConfig) -> None:
+    """Raise CorpusError when so many tokens do not fill a batch; it names how many are needed."""
     size, length = training.batch_size, training.steps_per_sequence
-    windows = _Windows(ids, size, length, training.seed)
-    sequential = training.batches == "sequential"
-    needed = (size + 1) * length + (1 if sequential else 0)
-    if len(ids) < needed:
+    needed = (size + 1) * length + (1 if training.batches == "sequential" else 0)
+    if tokens < needed:
         raise CorpusError(
-            f"the training text has {len(ids):,} tokens; batches of {size} x {length} need at least {needed:,}",
+            f"the training text has {tokens:,} tokens; batches of {size} x {length} need at least {needed:,}",
             "use a longer text, or a smaller --batch-size or --steps-per-sequence",
         )
-    return Sequential(windows) if sequential else Random(windows)

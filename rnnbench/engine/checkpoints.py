@@ -18,7 +18,7 @@ from safetensors import SafetensorError
 from torch import Tensor
 
 from rnnbench import storage
-from rnnbench.errors import CheckpointError
+from rnnbench.errors import BadDataError, CheckpointError, RnnbenchError
 
 VERSION = 1
 _NAME = re.compile(r"step-(\d{8,})\.json")
@@ -86,12 +86,13 @@ class Manifest:
 def save(folder: Path, checkpoint: Checkpoint, loss_nats: float | None) -> Manifest:
     """Write a checkpoint durably. `loss_nats` is the validation loss at its step, when that was taken.
 
-    Raises CheckpointError, before anything is written, when a weight is not finite.
+    Raises RnnbenchError, before anything is written, when a weight is not finite.
     """
     for name, tensor in checkpoint.tensors.items():
         if tensor.is_floating_point() and not bool(torch.isfinite(tensor).all()):
-            raise CheckpointError(
-                f"not saved: {name} holds numbers that are not finite", "the last checkpoint was kept"
+            raise RnnbenchError(
+                f"not saved: {name} holds numbers that are not finite; the last checkpoint was kept",
+                "lower --learning-rate or set training.clip_norm, and start again",
             )
     data = safetensors.torch.save({name: tensor.contiguous() for name, tensor in checkpoint.tensors.items()})
     path = folder / f"step-{checkpoint.position.step:08d}.json"
@@ -105,10 +106,19 @@ def save(folder: Path, checkpoint: Checkpoint, loss_nats: float | None) -> Manif
         "origin": asdict(checkpoint.origin),
         "optimizer_numbers": checkpoint.optimizer_numbers,
     }
-    storage.remove_file(path)  # a manifest must never vouch for tensors other than its own
-    storage.write_file(path.with_suffix(".safetensors"), data)
+    tensor_file = path.with_suffix(".safetensors")
+    if not _holds(tensor_file, data):  # a step saved again, such as after its evaluation, is never without a manifest
+        storage.remove_file(path)  # a manifest must never vouch for tensors other than its own
+        storage.write_file(tensor_file, data)
     storage.write_json(path, _sealed(record))
     return _manifest(path, record)
+
+
+def _holds(path: Path, data: bytes) -> bool:
+    try:
+        return storage.read_file(path, limit=len(data)) == data
+    except (OSError, BadDataError):
+        return False
 
 
 def _sealed(record: dict[str, Any]) -> dict[str, Any]:
@@ -136,7 +146,11 @@ def read_manifest(path: Path) -> Manifest:
         if _sealed(record)["seal"] != seal:
             raise CheckpointError(f"{path} was changed since it was written")
         return _manifest(path, record)
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except CheckpointError:
+        raise
+    except OSError as error:
+        raise CheckpointError(f"cannot read {path}: {error.strerror}") from None
+    except (BadDataError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         raise CheckpointError(f"{path} is damaged") from None
 
 
@@ -153,6 +167,8 @@ def load(manifest: Manifest) -> Checkpoint:
         data = storage.read_file(path, limit=manifest.bytes)
     except OSError as error:
         raise CheckpointError(f"cannot read {path}: {error.strerror}") from None
+    except BadDataError as error:
+        raise CheckpointError(f"{path} is damaged: {error}") from None
     if len(data) != manifest.bytes or storage.sha256(data) != manifest.sha256:
         raise CheckpointError(f"{path} is damaged: its digest is not the one in its manifest")
     try:

@@ -67,11 +67,11 @@ def _blocks(
         check()
         stop = min(begin + length, width) if begin >= 0 else min(begin + length, 0)
         positions = first[None, :] + np.arange(begin, stop)[:, None]  # (T, B)
-        # Lane 0 has nothing before it: its state is put back to zero when the warm-up ends.
+        # Lane 0 has nothing before it: its state is put back to the first when the warm-up ends.
         inputs = torch.from_numpy(ids[np.clip(positions, 0, predictions)].astype(np.int64))
         logits, state = network(inputs.to(state.device), state)
         if begin < 0 and stop == 0:
-            state[:, :, 0] = 0
+            state[:, :, :1] = network.initial_state(1)
         if begin >= 0:
             results += _score_block(logits, ids, positions, predictions)
         begin = stop

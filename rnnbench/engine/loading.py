@@ -11,6 +11,7 @@ from rnnbench.engine.models import LanguageModel
 from rnnbench.engine.session import load_weights
 from rnnbench.errors import CheckpointError
 from rnnbench.runs.store import Run
+from rnnbench.text import normalization
 from rnnbench.text.vocabulary import Vocabulary
 
 
@@ -22,6 +23,10 @@ class LoadedModel:
     network: LanguageModel
     vocabulary: Vocabulary
     step: int
+
+    def read(self, prompt: str) -> str:
+        """A prompt as the model was given its text: lower case, say, when the run was trained on lower case."""
+        return normalization.of_prompt(prompt, self.config.text)
 
 
 def open_model(run: Run, which: str = "best", *, device: str = "cpu", threads: int = 1) -> LoadedModel:
@@ -39,7 +44,8 @@ def open_model(run: Run, which: str = "best", *, device: str = "cpu", threads: i
         raise CheckpointError(f"the vocabulary of run {run.name} is not the one its checkpoint was trained with")
     torch.set_num_threads(threads)
     torch.set_flush_denormal(True)
-    network = LanguageModel(config.model, len(vocabulary)).to(devices.choose_device(device))
+    network = LanguageModel(config.model, len(vocabulary), seed=config.training.seed)
+    network.to(devices.choose_device(device))
     load_weights(network, checkpoint)
     network.eval()
     return LoadedModel(config, network, vocabulary, checkpoint.position.step)

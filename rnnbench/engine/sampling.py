@@ -23,7 +23,10 @@ class Decoding:
 
 @dataclass(frozen=True)
 class Token:
-    """A chosen token and its log-probability in nats under the model itself, before temperature and filters."""
+    """A chosen token and its log-probability in nats under the model itself, before temperature and filters.
+
+    `text` is what became complete with it: nothing, for a byte in the middle of a character.
+    """
 
     id: int
     text: str
@@ -31,8 +34,8 @@ class Token:
 
 
 def apply_temperature(logits_V: Tensor, temperature: float) -> Tensor:
-    """Below 1 sharper, above 1 flatter (Ackley, Hinton and Sejnowski 1985)."""
-    return logits_V / temperature
+    """Below 1 sharper, above 1 flatter (Ackley, Hinton and Sejnowski 1985). Shifted first, so nothing overflows."""
+    return ((logits_V - logits_V.max()).double() / temperature).float()
 
 
 def keep_top_k(logits_V: Tensor, k: int) -> Tensor:
@@ -69,10 +72,13 @@ def generate(network: LanguageModel, vocabulary: Vocabulary, prompt: str, decodi
     network.eval()
     generator = torch.Generator().manual_seed(decoding.seed)
     logits_V, state = warm_up(network, vocabulary.encode(prompt))
-    for _ in range(decoding.length):
+    decoder = vocabulary.decoder()
+    for number in range(decoding.length):
         own = logits_V.log_softmax(-1)
         logits_V[: vocabulary.specials] = -torch.inf
         chosen = choose(logits_V, decoding, generator)
-        yield Token(chosen, vocabulary.tokens[chosen], float(own[chosen]))
+        text = vocabulary.piece(decoder, chosen)
+        last = number == decoding.length - 1
+        yield Token(chosen, text + decoder.finish() if last else text, float(own[chosen]))
         logits_TBV, state = network(torch.tensor([[chosen]], device=state.device), state)
         logits_V = logits_TBV[0, 0].float().cpu()

@@ -1,6 +1,5 @@
 """What a training process holds: network, optimizer, batches, position; built from a seed or from a checkpoint."""
 
-import math
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
@@ -10,7 +9,7 @@ from torch import Tensor
 
 from rnnbench import storage
 from rnnbench.config import RunConfig
-from rnnbench.engine import checkpoints, devices, optimization
+from rnnbench.engine import causality, checkpoints, devices, optimization
 from rnnbench.engine.batches import Batches, make_batches
 from rnnbench.engine.checkpoints import Checkpoint, Origin, Position
 from rnnbench.engine.control import Control
@@ -19,7 +18,7 @@ from rnnbench.errors import CheckpointError
 from rnnbench.runs import narration
 from rnnbench.runs.events import CheckpointSaved, Event, RunResumed, RunStarted, Warned
 from rnnbench.runs.store import Run
-from rnnbench.text import corpora
+from rnnbench.text.baselines import Baselines
 from rnnbench.text.corpora import EncodedCorpus
 
 _EVALUATIONS = 12  # in a run, where the configuration does not say
@@ -51,7 +50,7 @@ class Session:
         """Build the network and what trains it, from the seed. Raises RnnbenchError when that cannot be done here."""
         batches = make_batches(corpus.split("train").ids, config.training)
         device, threads = devices.prepare(config)
-        network = LanguageModel(config.model, len(corpus.vocabulary)).to(device)
+        network = LanguageModel(config.model, len(corpus.vocabulary), seed=config.training.seed).to(device)
         optimizer = optimization.make_optimizer(network.parameters(), config.training)
         state = network.initial_state(config.training.batch_size)
         if not run.vocabulary_file.exists():
@@ -130,6 +129,7 @@ class Session:
         checkpoint = checkpoints.load_latest(self.run.checkpoints, damaged.append)
         yield from (Warned(message=message) for message in damaged)
         if checkpoint is None:
+            causality.guard(self.network)
             yield self.save()
             return
         exact = self._belongs(checkpoint.origin)
@@ -180,7 +180,7 @@ class Session:
             threads=self.threads,
         )
 
-    def started(self) -> RunStarted:
+    def started(self, counted: Baselines) -> RunStarted:
         """What is known before the first step."""
         training, vocabulary = self.config.training, self.corpus.vocabulary
         return RunStarted(
@@ -199,8 +199,12 @@ class Session:
             corpus_tokens=self.corpus.tokens,
             vocabulary_size=len(vocabulary),
             validation_tokens=len(self.corpus.split("validation")),
-            uniform_loss_nats=math.log(len(vocabulary)),
-            unigram_loss_nats=corpora.unigram_loss_nats(self.corpus),
+            uniform_loss_nats=counted.uniform.loss_nats or 0.0,
+            unigram_loss_nats=counted.unigram.loss_nats or 0.0,
+            ngram_loss_nats=counted.ngram.loss_nats,
+            encoding=" + ".join(dict.fromkeys(member.encoding for member in self.corpus.members)),
+            lossy=", ".join(self.corpus.switches),
+            replaced_characters=self.corpus.replaced,
         )
 
 

@@ -18,6 +18,7 @@ from rnnbench.metrics import Score
 from rnnbench.runs.events import EvaluationDone, Event, Prepared, RunFinished, SampleDrawn, StepDone
 from rnnbench.runs.store import Run
 from rnnbench.text import corpora
+from rnnbench.text.baselines import Baselines
 from rnnbench.text.corpora import EncodedCorpus
 from rnnbench.workspace import Workspace
 
@@ -28,9 +29,9 @@ _OPENING = 24  # tokens of the validation text that a sample continues when no p
 
 def train(config: RunConfig, run: Run, workspace: Workspace, control: Control) -> Iterator[Event]:
     """Train a run, or continue it, to the end of its budget. Raises RnnbenchError, and Stopped when asked to stop."""
-    corpus = yield from _encode(config, workspace, control)
+    corpus, baselines = yield from _read_text(config, workspace, control)
     session = Session.prepare(config, run, corpus, control)
-    yield session.started()
+    yield session.started(baselines)
     yield from session.restore()
     session.start_clock()
     try:
@@ -43,8 +44,10 @@ def train(config: RunConfig, run: Run, workspace: Workspace, control: Control) -
         ) from None
 
 
-def _encode(config: RunConfig, workspace: Workspace, control: Control) -> Generator[Event, None, EncodedCorpus]:
-    """Encode the text, or find it encoded, in a thread; tell how far it is."""
+def _read_text(
+    config: RunConfig, workspace: Workspace, control: Control
+) -> Generator[Event, None, tuple[EncodedCorpus, Baselines]]:
+    """Encode the text, or find it encoded, and count on it, in a thread; tell how far it is."""
     path = workspace.find_corpus(config.corpus.file)
     latest = Prepared(phase="reading the text", done=0, total=0)
 
@@ -54,8 +57,12 @@ def _encode(config: RunConfig, workspace: Workspace, control: Control) -> Genera
         if control.stop_code is not None:
             raise Stopped(control.stop_code)
 
+    def work() -> tuple[EncodedCorpus, Baselines]:
+        corpus = corpora.encode(path, config.corpus, config.text, workspace.cache, report)
+        return corpus, corpora.measure_baselines(corpus, check=lambda: report("counting n-grams", 0, 1))
+
     with ThreadPoolExecutor(1) as pool:
-        future = pool.submit(corpora.encode, path, config.corpus, config.text, workspace.cache, report)
+        future = pool.submit(work)
         told = time.monotonic()
         while not future.done():
             control.poll()
@@ -97,7 +104,7 @@ def _update(session: Session) -> tuple[Tensor, Tensor, float]:
     session.network.train()
     batch = session.batches.batch(step)
     ids, targets = batch.ids_TB.to(session.device), batch.targets_TB.to(session.device)
-    before = torch.zeros_like(session.state) if batch.fresh else session.state
+    before = session.network.initial_state(ids.shape[1]) if batch.fresh else session.state
     loss, state = session.network.loss(ids, targets, before)
     session.optimizer.zero_grad(set_to_none=True)
     torch.autograd.backward(loss)

@@ -4,6 +4,7 @@ Names are past tense, units are in the field names. A view can show nothing that
 """
 
 import json
+import math
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
@@ -28,7 +29,7 @@ class LogOpened(Event):
 
 @dataclass(frozen=True, kw_only=True)
 class Prepared(Event):
-    """A long phase before the first step moved on, such as encoding the text: `done` of `total` bytes."""
+    """A long phase before the first step moved on, such as encoding the text: `done` of `total` bytes or tokens."""
 
     phase: str
     done: int
@@ -39,7 +40,8 @@ class Prepared(Event):
 class RunStarted(Event):
     """Everything that is known before the first step. Baselines are losses on the validation split.
 
-    `planned_steps` is None when only the wall clock ends the run. Written again when a run is resumed.
+    `planned_steps` is None when only the wall clock ends the run. `lossy` names the switches that changed the text,
+    `replaced_characters` counts the marks that stand for bytes which were not text. Written again when resumed.
     """
 
     device: str
@@ -59,6 +61,10 @@ class RunStarted(Event):
     validation_tokens: int
     uniform_loss_nats: float
     unigram_loss_nats: float
+    ngram_loss_nats: float | None = None
+    encoding: str = ""
+    lossy: str = ""
+    replaced_characters: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -184,23 +190,46 @@ def from_line(line: bytes) -> Event | None:
 
 
 def _build(kind: type[Event], record: dict[str, Any]) -> Event | None:
-    known = {field.name: field.type for field in fields(kind)}
-    values = {name: value for name, value in record.items() if name in known}
-    if "losses_nats" in values:
-        values["losses_nats"] = tuple(values["losses_nats"] or ())
-    if not all(_fits(value, str(known[name])) for name, value in values.items()):
-        return None
+    """The event, when every value is of the declared type: a log may have been edited by hand."""
+    accepted, values = _ACCEPTED[kind], {}
+    for name, value in record.items():
+        types = accepted.get(name)
+        if types is None:
+            continue  # a field of a newer version
+        if type(value) not in types or not _storable(value):
+            return None
+        values[name] = value
+    if kind is StepDone:
+        losses = values.get("losses_nats", ())
+        if not all(type(loss) in _NUMBER and _storable(loss) for loss in losses):
+            return None
+        values["losses_nats"] = tuple(losses)
     try:
         return kind(**values)
     except TypeError:
         return None
 
 
-def _fits(value: Any, declared: str) -> bool:
-    """Whether a value read from a file is of the declared type: a log may have been edited by hand."""
-    accepted: dict[str, tuple[type, ...]] = {"str": (str,), "int": (int,), "float": (int, float), "bool": (bool,)}
-    for name, types in accepted.items():
-        if declared.startswith((name, f"<class '{name}'")):
-            plain_number = name == "bool" or not isinstance(value, bool)
-            return (isinstance(value, types) and plain_number) or (value is None and "None" in declared)
-    return all(isinstance(item, (int, float)) for item in value)
+def _storable(value: Any) -> bool:
+    """Whether a number is finite and fits into 64 bits, as every number that `to_line` wrote; text always is."""
+    if type(value) is float:
+        return math.isfinite(value)
+    return type(value) is not int or -_LARGEST <= value <= _LARGEST
+
+
+_LARGEST = 2**63 - 1
+_NUMBER: tuple[type, ...] = (int, float)
+_TYPES: dict[str, tuple[type, ...]] = {"str": (str,), "int": (int,), "float": _NUMBER, "bool": (bool,)}
+
+
+def _accepted(kind: type[Event]) -> dict[str, tuple[type, ...]]:
+    """The types that JSON may give for each field."""
+    found: dict[str, tuple[type, ...]] = {}
+    for field in fields(kind):
+        declared = field.type.__name__ if isinstance(field.type, type) else str(field.type)
+        types = _TYPES.get(declared.partition(" ")[0], (list,))
+        found[field.name] = (*types, type(None)) if "None" in declared else types
+    return found
+
+
+_ACCEPTED = {kind: _accepted(kind) for kind in KINDS.values()}

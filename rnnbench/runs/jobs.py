@@ -1,5 +1,6 @@
 """Start, ask and stop training processes, through our own command line."""
 
+import contextlib
 import json
 import os
 import subprocess
@@ -11,7 +12,7 @@ from pathlib import Path
 from rnnbench import config as configuration
 from rnnbench import storage
 from rnnbench.config import RunConfig
-from rnnbench.errors import UnavailableError, UsageError
+from rnnbench.errors import BadDataError, RnnbenchError, UnavailableError, UsageError
 from rnnbench.runs.store import Run, RunStore
 from rnnbench.workspace import Workspace
 
@@ -75,6 +76,8 @@ def ask(run: Run, request: str, **values: str | float) -> Path:
     """Leave a request for the trainer, which looks for them between steps. Raises UsageError when nobody trains."""
     if not storage.lock_is_held(run.lock_file):
         raise UsageError(f"run {run.name} is not being trained", f"continue it with `rnnbench resume {run.name}`")
+    if run.requests.is_symlink():
+        raise RnnbenchError(f"{run.requests} is a link; links are not followed")
     storage.make_folder(run.requests)
     path = run.requests / f"{time.time_ns()}-{request}.json"
     storage.write_json(path, {"request": request, **values})
@@ -82,10 +85,12 @@ def ask(run: Run, request: str, **values: str | float) -> Path:
 
 
 def pending(run: Run) -> list[tuple[str, dict[str, str | float]]]:
-    """Take the requests that were left, oldest first: (what, with which values)."""
+    """Take the requests that were left, oldest first: (what, with which values). What is no request is removed."""
+    if run.requests.is_symlink():
+        return []  # whatever it points to, the files there are not ours to remove
     try:
         paths = sorted(path for path in run.requests.iterdir() if path.suffix == ".json")
-    except FileNotFoundError:
+    except OSError:
         return []
     return [request for path in paths if (request := _take(path))]
 
@@ -94,10 +99,11 @@ def _take(path: Path) -> tuple[str, dict[str, str | float]] | None:
     try:
         values = json.loads(storage.read_file(path, limit=1 << 16))
         return str(values.pop("request")), values
-    except (ValueError, KeyError, AttributeError, OSError):
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError, OSError, BadDataError):
         return None  # not one of ours; gone with the unlink below
     finally:
-        storage.remove_file(path)
+        with contextlib.suppress(RnnbenchError):
+            storage.remove_file(path)
 
 
 def wait_until_idle(run: Run, seconds: float) -> bool:

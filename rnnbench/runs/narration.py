@@ -21,6 +21,7 @@ from rnnbench.visible import visible
 _LINES_PER_RUN = 30
 _LONGEST_INTERVAL = 100
 _SAMPLE_CHARACTERS = 4000
+TOKEN_PHASES = ("counting tokens", "writing ids")
 
 
 def round_number(value: float) -> int:
@@ -55,6 +56,25 @@ def score_text(score: Score) -> str:
     return text + (f"  {bits:.3f} bits/character" if bits is not None else "")
 
 
+def preparing_text(began: Prepared, now: Prepared) -> str:
+    """A long phase as text: how much of it is done, at which rate, and the time left."""
+    text = f"{now.phase}: {now.done / max(now.total, 1):.0%}"
+    seconds, done = now.at - began.at, now.done - began.done
+    if seconds <= 0 or done <= 0:
+        return text
+    unit = "tokens" if now.phase in TOKEN_PHASES else "bytes"
+    left = (now.total - now.done) * seconds / done
+    return f"{text}, {done / seconds / 1e6:.1f} M{unit}/s, {duration(left)} left"
+
+
+def baselines_text(started: RunStarted) -> str:
+    """What guessing and counting achieve on the validation split."""
+    ngram = started.ngram_loss_nats
+    counted = f", a 5-gram {figure(perplexity(ngram))}" if ngram is not None else ""
+    uniform, unigram = figure(perplexity(started.uniform_loss_nats)), figure(perplexity(started.unigram_loss_nats))
+    return f"a uniform guess {uniform}, a unigram {unigram}{counted}"
+
+
 class Narrator:
     """Turns events into lines. Step lines come at round steps, so two equal runs tell equal stories."""
 
@@ -64,10 +84,14 @@ class Narrator:
         self._stride = 1
         self._planned: int | None = None
         self._mean = LossReducer()
-        self._prepared = ""
+        self._phase = Prepared(phase="", done=0, total=0)
+        self._tenth = 0
 
     def tell(self, event: Event) -> list[str]:
-        """The lines for one event; often none, for a StepDone sometimes several."""
+        """The lines for one event; often none, for a StepDone sometimes several. No line acts on a terminal."""
+        return [visible(line) for line in self._lines(event)]
+
+    def _lines(self, event: Event) -> list[str]:
         match event:
             case Prepared():
                 return self._preparing(event)
@@ -84,10 +108,15 @@ class Narrator:
                 return _plain(event)
 
     def _preparing(self, event: Prepared) -> list[str]:
-        if event.phase == self._prepared:
+        """A line when a phase begins, and one for every tenth of it that took a while."""
+        tenth = event.done * 10 // max(event.total, 1)
+        if event.phase != self._phase.phase:
+            self._phase, self._tenth = event, tenth
+            return [f"{event.phase} ..."]
+        if tenth == self._tenth:
             return []
-        self._prepared = event.phase
-        return [f"{event.phase} ..."]
+        self._tenth = tenth
+        return [preparing_text(self._phase, event)]
 
     def _started(self, event: RunStarted) -> list[str]:
         self._stride, self._planned = max(event.steps_per_loss, 1), event.planned_steps
@@ -99,8 +128,9 @@ class Narrator:
             f"{event.parameters:,} parameters ({event.implementation}) on {event.device}, {event.threads} threads, "
             f"for {' or '.join(budget)}; {event.steps_per_epoch:,} steps an epoch",
             f"text: {event.corpus_characters:,} characters, {event.corpus_tokens:,} tokens, vocabulary "
-            f"{event.vocabulary_size:,}; on validation a uniform guess has perplexity "
-            f"{figure(perplexity(event.uniform_loss_nats))}, unigram {figure(perplexity(event.unigram_loss_nats))}",
+            f"{event.vocabulary_size:,}; perplexity on validation of {baselines_text(event)}",
+            *([f"the text was changed before training: {event.lossy} (lossy)"] if event.lossy else []),
+            *([f"{event.replaced_characters:,} characters replaced"] if event.replaced_characters else []),
         ]
 
     def _steps(self, event: StepDone) -> Iterator[str]:

@@ -82,6 +82,7 @@ class RunProgress:
                 self.samples.append(event)
             case CheckpointSaved():
                 self.checkpoints.append(event)
+                self.step = max(self.step, event.step)  # it may stand between two recorded losses
             case Warned():
                 self.warnings.append(event)
             case SettingChanged():
@@ -96,7 +97,7 @@ class RunProgress:
     def _apply_step(self, event: StepDone) -> None:
         self.finished, self.preparing = None, None
         stride = self.started.steps_per_loss if self.started else 1
-        before = self.last_step.elapsed_seconds if self.last_step else 0.0
+        before = self.elapsed_seconds
         count = len(event.losses_nats)
         for index, loss in enumerate(event.losses_nats):
             share = (index + 1) / count
@@ -105,10 +106,18 @@ class RunProgress:
         self.last_step, self.step = event, event.step
 
     def _apply_evaluation(self, event: EvaluationDone) -> None:
+        self._drop_repeated(event)
         self.evaluations.append(event)
         if event.split == "validation":
-            elapsed = self.last_step.elapsed_seconds if self.last_step else 0.0
-            self.validation.add(event.step, event.loss_nats, elapsed)
+            self.validation.add(event.step, event.loss_nats, self.elapsed_seconds)
+
+    def _drop_repeated(self, event: EvaluationDone) -> None:
+        """A run that ended before it could save an evaluation takes it again at the same step when it is resumed."""
+        kept = [other for other in self.evaluations if (other.step, other.split) != (event.step, event.split)]
+        if len(kept) < len(self.evaluations) and event.split == "validation":
+            self.validation.drop_beyond(event.step - 1)
+            self.samples = [sample for sample in self.samples if sample.step != event.step]
+        self.evaluations = kept
 
     def _go_back_to(self, step: int) -> None:
         """A resumed run repeats the steps after its checkpoint: the history shows each step once."""
@@ -151,7 +160,9 @@ class RunProgress:
     @property
     def elapsed_seconds(self) -> float:
         """Seconds of training so far, over all resumes."""
-        return self.last_step.elapsed_seconds if self.last_step else 0.0
+        if self.last_step:
+            return self.last_step.elapsed_seconds
+        return self.train.elapsed[-1] if self.train else 0.0  # resumed, and no step made since
 
     @property
     def tokens_per_second(self) -> float | None:

@@ -3,8 +3,9 @@
 from collections.abc import Iterator
 
 from rnnbench.errors import RnnbenchError, Stopped
-from rnnbench.runs.events import Event, RunFinished, RunStarted, StepDone
+from rnnbench.runs.events import Event, RunFinished, RunStarted
 from rnnbench.runs.log import EventWriter
+from rnnbench.runs.progress import RunProgress
 from rnnbench.runs.store import Run
 
 
@@ -14,26 +15,23 @@ def record(run: Run, events: Iterator[Event]) -> Iterator[Event]:
     Nothing of the generator runs before the lock is held. Raises UnavailableError when another process has it.
     """
     with run.locked():
+        progress = run.progress()  # of the steps before, when the run is resumed
         log = EventWriter(run.events_file)
-        last = StepDone(
-            step=0, epoch=0, loss_nats=0, losses_nats=(), learning_rate=0, gradient_norm=0, tokens_per_second=0,
-            elapsed_seconds=0,
-        )  # fmt: skip
         started = False
         try:
             for event in events:
                 started = started or isinstance(event, RunStarted)
-                last = event if isinstance(event, StepDone) else last
+                progress.apply(event)
                 yield log.append(event)
         except Stopped as stopped:
-            yield log.append(_end("stopped", last, f"before training began ({stopped})" if not started else ""))
+            yield log.append(_end("stopped", progress, f"before training began ({stopped})" if not started else ""))
             raise
         except (RnnbenchError, MemoryError) as error:
-            yield log.append(_end("failed", last, str(error)))
+            yield log.append(_end("failed", progress, str(error)))
             raise
         finally:
             log.close()
 
 
-def _end(reason: str, last: StepDone, message: str) -> RunFinished:
-    return RunFinished(reason=reason, step=last.step, elapsed_seconds=last.elapsed_seconds, message=message)
+def _end(reason: str, progress: RunProgress, message: str) -> RunFinished:
+    return RunFinished(reason=reason, step=progress.step, elapsed_seconds=progress.elapsed_seconds, message=message)

@@ -91,7 +91,8 @@ class Run:
         """running, finished, stopped, failed or crashed: derived from the lock and the last event, never stored."""
         if storage.lock_is_held(self.lock_file):
             return RUNNING
-        return progress.finished.reason if progress.finished else CRASHED
+        reason = progress.finished.reason if progress.finished else CRASHED
+        return reason if reason in (FINISHED, STOPPED, FAILED) else CRASHED
 
     def stderr_tail(self) -> str:
         """The end of what the trainer printed."""
@@ -220,7 +221,7 @@ class RunStore:
         """`stem`, or `stem-2`, `stem-3` ...: the first that no run has."""
         stem = re.sub(r"[^A-Za-z0-9._\-\u3400-\u4dbf\u4e00-\u9fff]+", "-", stem).strip(".-")[:48] or "run"
         name, number = stem, 1
-        while (self.folder / name).exists():
+        while os.path.lexists(self.folder / name):
             number += 1
             name = f"{stem}-{number}"
         return name

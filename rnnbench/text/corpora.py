@@ -1,10 +1,10 @@
-"""A corpus on disk: encoded once, memory-mapped, split by contiguous span, with its statistics and baselines."""
+"""A corpus on disk: encoded once, memory-mapped, split by contiguous span, with what its text weighs."""
 
 import hashlib
 import json
 import math
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -14,20 +14,27 @@ from numpy.typing import NDArray
 
 from rnnbench import storage
 from rnnbench.config import CorpusConfig, TextConfig
-from rnnbench.errors import BadDataError, CorpusError, Stopped
-from rnnbench.text.sources import ENCODING, Report, Source, preview, silent
-from rnnbench.text.tokenizers import Numberer, numberer
-from rnnbench.text.vocabulary import Numbering, Vocabulary, build
+from rnnbench.errors import BadDataError, CorpusError, Stopped, UsageError
+from rnnbench.text import baselines, normalization, tokenizers, vocabulary
+from rnnbench.text.baselines import Baselines
+from rnnbench.text.descriptions import CorpusDescription, MemberFacts, SplitDescription
+from rnnbench.text.sources import Report, Source, preview, silent
+from rnnbench.text.statistics import StatisticsCounter, zipf_curve
+from rnnbench.text.tokenizers import Numberer, Tokenizer, TokenizerFacts
+from rnnbench.text.vocabulary import Numbering, Vocabulary
 
 __all__ = ["CorpusDescription", "EncodedCorpus", "Split", "describe", "encode", "preview"]
 
-SPLITS = ("train", "validation", "test")
-_FORMAT = 1
+_FORMAT = 2
 _BLOCK = 1 << 20
 _MOST_COMMON = 20
+_OPENING = 80  # tokens shown as the tokenizer cuts them
 _UNICODE = 0x110000 - 0x800  # code points that are not surrogates
+_KEPT_BYTES = 128 << 20  # numbers that `describe` keeps in memory rather than reading the text again
+_DICTIONARY_BYTES = 64 << 20
 
 Counts = NDArray[np.int64]
+Part = NDArray[np.integer[Any]]
 
 
 @dataclass(frozen=True)
@@ -64,7 +71,7 @@ class SplitFacts:
 
 @dataclass(frozen=True)
 class EncodedCorpus:
-    """A text as ids on disk."""
+    """A text as ids on disk. `file_digest` covers the unpacked bytes, `ids_digest` the ids, `digest` the pipeline."""
 
     folder: Path
     digest: str
@@ -74,8 +81,15 @@ class EncodedCorpus:
     tokens: int
     dtype: str
     ids_digest: str
+    members: tuple[MemberFacts, ...]
+    switches: tuple[str, ...]
     splits: tuple[SplitFacts, ...]
     vocabulary: Vocabulary
+
+    @property
+    def replaced(self) -> int:
+        """Characters that stand for bytes which were not text."""
+        return sum(member.replaced for member in self.members)
 
     def split(self, name: str) -> Split:
         """The named split."""
@@ -92,34 +106,6 @@ class EncodedCorpus:
         )
 
 
-@dataclass(frozen=True)
-class SplitDescription:
-    """A split as `corpora show` tells it."""
-
-    name: str
-    tokens: int
-    characters: int
-    out_of_vocabulary_rate: float
-
-
-@dataclass(frozen=True)
-class CorpusDescription:
-    """A corpus as `corpora show` tells it."""
-
-    path: str
-    bytes: int
-    encoding: str
-    encoding_confidence: float
-    characters: int
-    lines: int
-    tokenizer: str
-    tokens: int
-    vocabulary_size: int
-    most_common: tuple[tuple[str, int], ...]
-    splits: tuple[SplitDescription, ...]
-    digest: str
-
-
 def split_spans(tokens: int, corpus: CorpusConfig) -> dict[str, tuple[int, int]]:
     """Contiguous spans: training first, then validation, then test. Raises CorpusError when one would be empty."""
     test = int(tokens * corpus.test_fraction)
@@ -133,12 +119,16 @@ def split_spans(tokens: int, corpus: CorpusConfig) -> dict[str, tuple[int, int]]
     return {"train": (0, train), "validation": (train, train + validation), "test": (train + validation, tokens)}
 
 
-def encode(path: Path, corpus: CorpusConfig, text: TextConfig, cache: Path, report: Report = silent) -> EncodedCorpus:
-    """The corpus of a file, from the cache or encoded now. Raises CorpusError; `report` may raise to stop.
+# -- encoding to disk ----------------------------------------------------------------------------------------------
 
-    Two processes may do this at once: each works in a folder of its own and the first rename wins.
+
+def encode(path: Path, corpus: CorpusConfig, text: TextConfig, cache: Path, report: Report = silent) -> EncodedCorpus:
+    """The corpus of a path, from the cache or encoded now. Raises CorpusError; `report` may raise to stop.
+
+    Two processes may do this at once: each works in a folder of its own and the first rename wins. What was
+    interrupted leaves nothing behind.
     """
-    file_digest = _file_digest(path, report)
+    file_digest = Source.of(path, corpus).raw(report)
     digest = _pipeline_digest(file_digest, corpus, text)
     folder = cache / digest
     cached = _load(folder, digest)
@@ -148,7 +138,7 @@ def encode(path: Path, corpus: CorpusConfig, text: TextConfig, cache: Path, repo
     working = cache / f"{digest}.{secrets.token_hex(4)}{storage.TEMPORARY}"
     storage.make_folder(working)
     try:
-        _encode_into(working, path, corpus, text, digest, report)
+        _encode_into(working, path, (corpus, text), file_digest, report)
         _publish(working, folder)
     finally:
         if working.exists():
@@ -170,101 +160,199 @@ def _publish(working: Path, folder: Path) -> None:
             raise storage.explain(error, "write", folder) from error
 
 
-def _file_digest(path: Path, report: Report) -> str:
-    size = Source(path).check()
-    digest, done = hashlib.sha256(), 0
-    with path.open("rb") as file:
-        while block := file.read(_BLOCK):
-            digest.update(block)
-            done += len(block)
-            report("checking the text", done, size)
-    return digest.hexdigest()
-
-
 def _pipeline_digest(file_digest: str, corpus: CorpusConfig, text: TextConfig) -> str:
-    parts = [_FORMAT, file_digest, corpus.model_dump(mode="json", exclude={"file"}), text.model_dump(mode="json")]
+    choices = corpus.model_dump(mode="json", exclude={"file", "maximum_gigabytes"})
+    parts = [_FORMAT, file_digest, choices, text.model_dump(mode="json"), _dictionary(text)]
     return storage.sha256(json.dumps(parts, sort_keys=True).encode())[:40]
 
 
 def _load(folder: Path, digest: str) -> EncodedCorpus | None:
     """The encoded corpus in a cache folder; None when it is absent or damaged, to be made again."""
     try:
-        record = storage.read_json(folder / "corpus.json")
-        vocabulary = Vocabulary.from_json(record.pop("vocabulary"))
+        record = storage.read_json(folder / "corpus.json", limit=1 << 30)
+        known = Vocabulary.from_json(record.pop("vocabulary"))
         splits = tuple(SplitFacts(**facts) for facts in record.pop("splits"))
-        corpus = EncodedCorpus(folder, **record, splits=splits, vocabulary=vocabulary)
+        members = tuple(MemberFacts(**facts) for facts in record.pop("members"))
+        switches = tuple(record.pop("switches"))
+        corpus = EncodedCorpus(folder, **record, members=members, switches=switches, splits=splits, vocabulary=known)
         whole = (folder / "ids.bin").stat().st_size == corpus.tokens * np.dtype(corpus.dtype).itemsize
     except (OSError, BadDataError, TypeError, KeyError, AttributeError):
         return None
     return corpus if whole and corpus.digest == digest else None
 
 
-def _encode_into(folder: Path, path: Path, corpus: CorpusConfig, text: TextConfig, digest: str, report: Report) -> None:
-    """One pass cuts the text and numbers tokens by first appearance; a second turns numbers into ids."""
-    source, numbers = Source(path, corpus.first_characters), numberer(text.tokenizer)
-    provisional = folder / "numbers.bin"
-    tokens = _write_numbers(source, numbers, provisional, report)
-    spans = split_spans(tokens, corpus)
-    mapped = np.memmap(provisional, dtype=np.int32, mode="r", shape=(tokens,))
-    counts = {name: _count(mapped[start:stop], len(numbers.tokens)) for name, (start, stop) in spans.items()}
-    numbering = _vocabulary(numbers.tokens, counts, text, source.sha256)
-    dtype = _smallest_dtype(len(numbering.vocabulary))
-    ids_digest = _write_ids(mapped, numbering, dtype, folder / "ids.bin", report)
-    storage.remove_file(provisional)
+def _encode_into(
+    folder: Path, path: Path, choices: tuple[CorpusConfig, TextConfig], file_digest: str, report: Report
+) -> None:
+    """One pass cuts the text and numbers tokens by first appearance; then numbers become ids."""
+    corpus, text = choices
+    reader = Reader.of(path, corpus, text, report)
+    reader.source.hashing = False  # the digest is known
+    store = NumberFile(folder / "numbers.bin")
+    store.write(reader.parts(report))
+    spans, kinds = split_spans(store.tokens, corpus), reader.numbers.tokens
+    counts = _count_spans(store.parts("counting tokens", report), spans, len(kinds))
+    numbering = _vocabulary(kinds, counts, text, reader.numbers.tokenizer.facts, file_digest)
+    dtype = _smallest_dtype(len(numbering.vocabulary) - 1)
+    ids_digest = _write_ids(store.parts("writing ids", report), numbering, dtype, folder / "ids.bin")
+    storage.remove_file(store.path)
     record: dict[str, Any] = {
-        "digest": digest,
-        "file_digest": source.sha256,
-        "characters": source.characters,
-        "lines": source.lines,
-        "tokens": tokens,
+        "digest": folder.name.partition(".")[0],
+        "file_digest": file_digest,
+        "characters": reader.characters,
+        "lines": reader.source.lines,
+        "tokens": store.tokens,
         "dtype": dtype,
         "ids_digest": ids_digest,
-        "splits": [asdict(facts) for facts in _facts(spans, counts, numbers.tokens, numbering)],
+        "members": [asdict(facts) for facts in reader.source.facts],
+        "switches": list(normalization.switches(text)),
+        "splits": [asdict(facts) for facts in _facts(spans, counts, kinds, numbering)],
         "vocabulary": numbering.vocabulary.to_json(),
     }
     storage.write_json(folder / "corpus.json", record)
 
 
-def _write_numbers(source: Source, numbers: Numberer, path: Path, report: Report) -> int:
-    tokens = 0
-    with storage.new_file(path) as file:
-        for chunk in source.chunks(report):
-            part = numbers.feed(chunk)
-            tokens += len(part)
-            file.write(part.tobytes())
-    return tokens
+@dataclass
+class Reader:
+    """Source, normalisation and tokenizer in a row; `characters` counts what the tokenizer was given."""
+
+    source: Source
+    text: TextConfig
+    numbers: Numberer
+    characters: int = 0
+    counter: StatisticsCounter | None = None
+    opening: tuple[int, ...] = ()
+
+    @classmethod
+    def of(cls, path: Path, corpus: CorpusConfig, text: TextConfig, report: Report) -> "Reader":
+        """The pipeline that a configuration describes; BPE is learned here, on the training part of the text."""
+        source = Source.of(path, corpus)
+        return cls(source, text, tokenizers.numberer(_tokenizer(path, corpus, text, report)))
+
+    def parts(self, report: Report) -> Iterator[Part]:
+        """The numbers of the text's tokens, chunk by chunk."""
+        seen: Callable[[str], object] = len if self.counter is None else self.counter.feed
+        for chunk in normalization.normalize(self.source.chunks(report), self.text, seen):
+            self.characters += len(chunk)
+            yield self._remembered(self.numbers.feed(chunk))
+        yield self._remembered(self.numbers.finish())
+
+    def _remembered(self, part: Part) -> Part:
+        if len(self.opening) < _OPENING:
+            self.opening += tuple(part[: _OPENING - len(self.opening)].tolist())
+        return part
 
 
-def _write_ids(mapped: NDArray[np.int32], numbering: Numbering, dtype: str, path: Path, report: Report) -> str:
-    table, digest = numbering.id_of_number.astype(dtype), hashlib.sha256()
+def _tokenizer(path: Path, corpus: CorpusConfig, text: TextConfig, report: Report) -> Tokenizer:
+    if text.tokenizer != "bpe":
+        return tokenizers.make(text.tokenizer, engine=text.jieba_engine, data=_dictionary(text))
+    from rnnbench.text import bpe
+
+    return tokenizers.make("bpe", data=bpe.train(_training_part(path, corpus, text, report), text.bpe_size))
+
+
+def _training_part(path: Path, corpus: CorpusConfig, text: TextConfig, report: Report) -> Iterator[str]:
+    """The text that BPE may learn from: about the training split, or all when the vocabulary is counted on all."""
+    source = Source.of(path, corpus)
+    share = 1.0 if text.vocabulary_from == "all" else 1 - corpus.validation_fraction - corpus.test_fraction
+    total = sum(len(chunk) for chunk in normalization.normalize(source.chunks(report), text))
+    left = int(total * share)
+    for chunk in normalization.normalize(Source.of(path, corpus).chunks(report), text):
+        yield chunk[:left]
+        left -= len(chunk)
+        if left <= 0:
+            return
+
+
+def _dictionary(text: TextConfig) -> str:
+    """The content of jieba's user dictionary; it is recorded, so that a run does not depend on the file later."""
+    if not text.user_dictionary or text.tokenizer != "jieba":
+        return ""
+    path = Path(text.user_dictionary).expanduser()
+    try:
+        return storage.read_file(path, limit=_DICTIONARY_BYTES).decode("utf-8-sig")
+    except (OSError, UnicodeDecodeError, BadDataError) as error:
+        raise UsageError(f"text.user_dictionary: cannot read {path}: {error}") from None
+
+
+class NumberFile:
+    """Numbers on disk, each part in the smallest type that holds it: most texts take one or two bytes a token."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.tokens = 0
+        self._index: list[tuple[str, int]] = []
+
+    def write(self, parts: Iterable[Part]) -> None:
+        """Store every part."""
+        with storage.new_file(self.path, durable=False) as file:
+            for part in parts:
+                if len(part):
+                    small = _small(part)
+                    file.write(small.tobytes())
+                    self._index.append((small.dtype.name, len(small)))
+                    self.tokens += len(small)
+
+    def parts(self, phase: str, report: Report) -> Iterator[Part]:
+        """The parts again, in order."""
+        done = 0
+        with self.path.open("rb") as file:
+            for dtype, count in self._index:
+                yield np.frombuffer(file.read(count * np.dtype(dtype).itemsize), dtype=dtype)
+                done += count
+                report(phase, done, self.tokens)
+
+
+def _small(part: Part) -> Part:
+    if part.dtype == np.uint8:
+        return part
+    return part.astype(_smallest_dtype(int(part.max(initial=0))))
+
+
+def _smallest_dtype(largest: int) -> str:
+    return next(name for name in ("uint8", "uint16", "uint32") if largest <= np.iinfo(name).max)
+
+
+def _write_ids(parts: Iterable[Part], numbering: Numbering, dtype: str, path: Path) -> str:
+    table, digest = numbering.id_of_number.astype(dtype), hashlib.sha256(dtype.encode())
+    single = np.resize(table, 256).tobytes() if dtype == "uint8" else b""
     with storage.new_file(path) as file:
-        for start in range(0, len(mapped), _BLOCK):
-            block = table[mapped[start : start + _BLOCK]].tobytes()
+        for part in parts:
+            fast = single and part.dtype == np.uint8  # several times faster than an array look-up
+            block = part.tobytes().translate(single) if fast else table[part].tobytes()
             digest.update(block)
             file.write(block)
-            report("writing ids", start, len(mapped))
     return digest.hexdigest()
 
 
-def _smallest_dtype(vocabulary_size: int) -> str:
-    return next(name for name in ("uint8", "uint16", "uint32") if vocabulary_size <= np.iinfo(name).max + 1)
+# -- counting ------------------------------------------------------------------------------------------------------
 
 
-def _count(numbers: NDArray[np.int32], kinds: int) -> Counts:
-    counts = np.zeros(kinds, dtype=np.int64)
-    for start in range(0, len(numbers), _BLOCK):
-        counts += np.bincount(numbers[start : start + _BLOCK], minlength=kinds)
+def _count_spans(parts: Iterable[Part], spans: dict[str, tuple[int, int]], kinds: int) -> dict[str, Counts]:
+    """How often each number occurs in each span."""
+    counts = {name: np.zeros(kinds, dtype=np.int64) for name in spans}
+    position = 0
+    for part in parts:
+        for name, (start, stop) in spans.items():
+            inside = part[max(start - position, 0) : max(stop - position, 0)]
+            if len(inside):
+                found = np.bincount(inside)
+                counts[name][: len(found)] += found
+        position += len(part)
     return counts
 
 
-def _vocabulary(tokens: list[str], counts: dict[str, Counts], text: TextConfig, corpus_digest: str) -> Numbering:
+def _vocabulary(
+    tokens: list[str], counts: dict[str, Counts], text: TextConfig, facts: TokenizerFacts, corpus_digest: str
+) -> Numbering:
     counted = sum(counts.values()) if text.vocabulary_from == "all" else counts["train"]
-    return build(
+    return vocabulary.build(
         tokens,
         np.asarray(counted),
-        tokenizer=text.tokenizer,
+        tokenizer=facts,
         corpus_digest=corpus_digest,
         minimum_frequency=text.minimum_frequency,
+        maximum_size=text.maximum_size,
         reserved=text.reserved,
     )
 
@@ -272,8 +360,8 @@ def _vocabulary(tokens: list[str], counts: dict[str, Counts], text: TextConfig, 
 def _facts(
     spans: dict[str, tuple[int, int]], counts: dict[str, Counts], tokens: list[str], numbering: Numbering
 ) -> list[SplitFacts]:
-    characters = np.array([len(token) for token in tokens], dtype=np.int64)
-    sizes = np.array([len(token.encode("utf-8", "surrogatepass")) for token in tokens], dtype=np.int64)
+    tokenizer = numbering.vocabulary.tokenizer
+    weights = np.array([tokenizers.weigh(tokenizer, token) for token in tokens], dtype=np.int64)
     unknown = numbering.id_of_number == 0
     spelling = _spelling_costs(tokens, counts["train"], unknown)
     return [
@@ -281,8 +369,8 @@ def _facts(
             name,
             start,
             stop,
-            int(counts[name] @ characters),
-            int(counts[name] @ sizes),
+            int(counts[name] @ weights[:, 0]),
+            int(counts[name] @ weights[:, 1]),
             int(counts[name] @ unknown),
             float(counts[name] @ spelling),
         )
@@ -312,61 +400,88 @@ def _spelling_costs(tokens: list[str], train: Counts, unknown: NDArray[np.bool_]
     return costs
 
 
-def unigram_loss_nats(corpus: EncodedCorpus, name: str = "validation") -> float:
-    """Mean nats per token of a split under the training split's token frequencies, one added to each count."""
-    size = len(corpus.vocabulary)
-    train = _count(corpus.split("train").ids.astype(np.int32, copy=False), size) + 1
-    scored = _count(corpus.split(name).ids[1:].astype(np.int32, copy=False), size)
-    return float(-(scored @ np.log(train / train.sum())) / max(scored.sum(), 1))
+def measure_baselines(
+    corpus: EncodedCorpus, name: str = "validation", *, compress: bool = False, check: Callable[[], None] = lambda: None
+) -> Baselines:
+    """What guessing, counting and (with `compress`, which takes seconds a megabyte) xz achieve on a split."""
+    train, split = corpus.split("train"), corpus.split(name)
+    spelled = baselines.ScoredSplit(
+        name, split.ids, split.characters, split.spelling_nats, _texts(corpus, split) if compress else None
+    )
+    texts = _texts(corpus, train) if compress else None
+    return baselines.measure(train.ids, texts, spelled, len(corpus.vocabulary), check=check)
+
+
+def _texts(corpus: EncodedCorpus, split: Split) -> Iterator[str]:
+    """The text of a split again, from its ids."""
+    for start in range(0, len(split.ids), _BLOCK):
+        yield corpus.vocabulary.decode(split.ids[start : start + _BLOCK].tolist())
+
+
+# -- describing ----------------------------------------------------------------------------------------------------
 
 
 def describe(
     path: Path, corpus: CorpusConfig, text: TextConfig, cancelled: Callable[[], bool] = lambda: False
 ) -> CorpusDescription:
-    """What a text holds. Two passes: the splits are known only when the length is. Raises CorpusError, or Stopped."""
+    """What a text holds; nothing is written. Raises CorpusError, or Stopped when cancelled.
+
+    The splits are known only when the length is, so a long text is read twice.
+    """
 
     def report(phase: str, done: int, total: int) -> None:
         if cancelled():
             raise Stopped
 
-    source, numbers = Source(path, corpus.first_characters), numberer(text.tokenizer)
-    tokens = sum(len(numbers.feed(chunk)) for chunk in source.chunks(report))
-    spans = split_spans(tokens, corpus)
-    counts = _count_spans(Source(path, corpus.first_characters), numbers, spans, report)
-    numbering = _vocabulary(numbers.tokens, counts, text, source.sha256)
+    reader = Reader.of(path, corpus, text, report)
+    reader.counter = StatisticsCounter()
+    tokens, kept = _gather(reader.parts(report))
+    spans, kinds = split_spans(tokens, corpus), reader.numbers.tokens
+    again = Reader(Source.of(path, corpus), text, reader.numbers).parts(report) if kept is None else kept
+    counts = _count_spans(again, spans, len(kinds))
+    file_digest = Source.of(path, corpus).raw(report) if corpus.first_characters else reader.source.sha256
+    numbering = _vocabulary(kinds, counts, text, reader.numbers.tokenizer.facts, file_digest)
     total = np.asarray(sum(counts.values()))
     most = np.argsort(-total, kind="stable")[:_MOST_COMMON]
     return CorpusDescription(
         path=str(path),
-        bytes=source.size,
-        encoding=ENCODING,
-        encoding_confidence=1.0,
-        characters=source.characters,
-        lines=source.lines,
+        bytes=reader.source.size,
+        encoding=" + ".join(dict.fromkeys(member.encoding for member in reader.source.facts)),
+        encoding_confidence=min(member.confidence for member in reader.source.facts),
+        characters=reader.characters,
+        lines=reader.source.lines,
         tokenizer=text.tokenizer,
         tokens=tokens,
         vocabulary_size=len(numbering.vocabulary),
-        most_common=tuple((numbers.tokens[number], int(total[number])) for number in most),
-        splits=tuple(_describe_split(facts) for facts in _facts(spans, counts, numbers.tokens, numbering)),
-        digest=source.sha256,
+        most_common=tuple(
+            (tokenizers.shown(reader.numbers.tokenizer.facts, kinds[number]), int(total[number]))
+            for number in most
+            if total[number]
+        ),
+        splits=tuple(_describe_split(facts) for facts in _facts(spans, counts, kinds, numbering)),
+        digest=file_digest,
+        members=tuple(reader.source.facts),
+        switches=normalization.switches(text),
+        replaced=sum(member.replaced for member in reader.source.facts),
+        statistics=reader.counter.statistics(),
+        zipf=zipf_curve(total),
+        opening=tuple(tokenizers.shown(reader.numbers.tokenizer.facts, kinds[number]) for number in reader.opening),
     )
+
+
+def _gather(parts: Iterable[Part]) -> tuple[int, list[Part] | None]:
+    """How many tokens there are, and their numbers when they fit in memory."""
+    tokens, size = 0, 0
+    kept: list[Part] | None = []
+    for part in parts:
+        tokens += len(part)
+        if kept is not None and len(part):
+            kept.append(_small(part))
+            size += kept[-1].nbytes
+            kept = kept if size <= _KEPT_BYTES else None
+    return tokens, kept
 
 
 def _describe_split(facts: SplitFacts) -> SplitDescription:
     tokens = facts.stop - facts.start
     return SplitDescription(facts.name, tokens, facts.characters, facts.unknown_tokens / tokens if tokens else 0.0)
-
-
-def _count_spans(
-    source: Source, numbers: Numberer, spans: dict[str, tuple[int, int]], report: Report
-) -> dict[str, Counts]:
-    counts = {name: np.zeros(len(numbers.tokens), dtype=np.int64) for name in spans}
-    position = 0
-    for chunk in source.chunks(report):
-        part = numbers.feed(chunk)
-        for name, (start, stop) in spans.items():
-            inside = part[max(start - position, 0) : max(stop - position, 0)]
-            if len(inside):
-                counts[name] += np.bincount(inside, minlength=len(numbers.tokens))
-        position += len(part)
-    return counts

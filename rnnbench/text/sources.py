@@ -1,19 +1,24 @@
-"""Files -> clean text, streamed: strict about bytes, indifferent to line ends, bounded in memory."""
+"""Files, archives and folders -> text, streamed: strict about bytes, indifferent to line ends, bounded in memory."""
 
 import codecs
+import contextlib
 import hashlib
-import os
-import stat
-from collections.abc import Callable, Iterator
+import io
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from rnnbench.config import CorpusConfig
 from rnnbench.errors import CorpusError
+from rnnbench.text import encodings, members
+from rnnbench.text.descriptions import MemberFacts
+from rnnbench.text.encodings import Detection
+from rnnbench.text.members import Container, Member, OpenMember
 from rnnbench.visible import visible
 
 CHUNK_BYTES = 1 << 20
-ENCODING = "utf-8"
-_BOM = codecs.BOM_UTF8
+_GIGABYTE = 10**9
+_REPLACEMENT = "\ufffd"
 
 Report = Callable[[str, int, int], None]
 """Called with (phase, bytes done, bytes in all); may raise to end the work early."""
@@ -25,96 +30,187 @@ def silent(phase: str, done: int, total: int) -> None:
 
 @dataclass
 class Source:
-    """A UTF-8 text file, read once from start to end.
+    """The text that a path holds, read once from start to end.
 
-    CRLF becomes LF and a byte order mark is dropped; nothing else is changed. `sha256` and the counts cover what
-    has been read so far.
+    Line ends become LF, byte order marks are dropped, members follow each other on a new line; nothing else is
+    changed. The counts and `sha256`, which covers the unpacked bytes, tell of what has been read so far.
     """
 
     path: Path
     first_characters: int | None = None
+    encoding: str = "auto"
+    errors: str = "strict"
+    pattern: str = ""
+    maximum_bytes: int = 4 * _GIGABYTE
     characters: int = 0
     lines: int = 0
     bytes_read: int = 0
+    hashing: bool = True
+    facts: list[MemberFacts] = field(default_factory=list)
     _digest: "hashlib._Hash" = field(default_factory=hashlib.sha256, repr=False)
     _ends_open: bool = False
+    _container: Container | None = None
+
+    @classmethod
+    def of(cls, path: Path, corpus: CorpusConfig) -> "Source":
+        """The source that a configuration describes."""
+        maximum = int(corpus.maximum_gigabytes * _GIGABYTE)
+        return cls(path, corpus.first_characters, corpus.encoding, corpus.errors, corpus.members, maximum)
+
+    @property
+    def container(self) -> Container:
+        """What the path holds. Raises CorpusError when it cannot be read."""
+        if self._container is None:
+            self._container = members.look_into(self.path, self.pattern)
+        return self._container
 
     @property
     def size(self) -> int:
-        """Bytes of the file."""
-        return self.path.stat().st_size
+        """Bytes on disk."""
+        return self.container.size
 
     @property
     def sha256(self) -> str:
-        """Digest of the bytes read."""
+        """Digest of the unpacked bytes that were read."""
         return self._digest.hexdigest()
+
+    def check(self) -> int:
+        """The size on disk in bytes. Raises CorpusError when there is nothing that can be read."""
+        return self.size
+
+    def raw(self, report: Report = silent) -> str:
+        """The digest of all unpacked bytes, without decoding them."""
+        for member in self.container.members:
+            with members.opened(member) as stream:
+                while block := self._read(stream):
+                    report("checking the text", stream.position(), self.size)
+                    self._digest.update(block)
+        return self.sha256
 
     def chunks(self, report: Report = silent) -> Iterator[str]:
         """The text, about a megabyte at a time. Raises CorpusError with the place of a byte that is not text."""
-        size = self.check()
-        decoder = codecs.getincrementaldecoder(ENCODING)("strict")
-        held = ""  # a final \r waits for the \n that may follow in the next chunk
-        with self.path.open("rb") as file:
-            while True:
-                raw = file.read(CHUNK_BYTES)
-                report("reading the text", self.bytes_read, size)
-                text = held + self._decode(decoder, raw)
-                held = "\r" if text.endswith("\r") and raw else ""
-                text = self._limit(
-                    text.removesuffix(held).replace("\r\n", "\n") if held else text.replace("\r\n", "\n")
-                )
-                if text:
-                    self._count(text)
-                    yield text
-                if not raw or self.characters == self.first_characters:
-                    break
+        before = 0
+        for member in self.container.members:
+            if self._ends_open:
+                yield from self._told("\n")
+            with members.opened(member) as stream, contextlib.closing(self._decoded(member, stream)) as texts:
+                for text in texts:
+                    report("reading the text", before + stream.position(), self.size)
+                    yield from self._told(text)
+                    if self.characters == self.first_characters:
+                        break
+                before += stream.position() if len(self.container.members) > 1 and self.path.is_dir() else 0
+            if self.characters == self.first_characters:
+                break
         self.lines += self._ends_open
         if not self.characters:
             raise CorpusError(f"{visible(str(self.path))} is empty", "a corpus needs at least a few hundred characters")
 
-    def check(self) -> int:
-        """The size in bytes. Raises CorpusError when the path is not a readable regular file."""
-        shown = visible(str(self.path))
-        try:
-            status = self.path.stat()
-            if not stat.S_ISREG(status.st_mode):
-                kind = "a directory" if stat.S_ISDIR(status.st_mode) else "not a regular file"
-                raise CorpusError(f"{shown} is {kind}; a corpus is a text file")
-            os.close(os.open(self.path, os.O_RDONLY | os.O_CLOEXEC))
-        except FileNotFoundError:
-            raise CorpusError(f"corpus not found: {shown}") from None
-        except OSError as error:
-            raise CorpusError(f"cannot read {shown}: {error.strerror}") from None
-        return status.st_size
+    def _told(self, text: str) -> Iterator[str]:
+        if self.first_characters is not None:
+            text = text[: self.first_characters - self.characters]
+        if text:
+            self.characters += len(text)
+            self.lines += text.count("\n")
+            self._ends_open = not text.endswith("\n")
+            yield text
 
-    def _decode(self, decoder: codecs.IncrementalDecoder, raw: bytes) -> str:
-        pending = decoder.getstate()[0]
-        self._digest.update(raw)
-        start, self.bytes_read = self.bytes_read, self.bytes_read + len(raw)
-        if start == 0 and raw.startswith(_BOM):
-            raw, start = raw[len(_BOM) :], len(_BOM)
+    def _decoded(self, member: Member, stream: OpenMember) -> Generator[str, None, None]:
+        head = self._read(stream)
+        while head and len(head) < encodings.SAMPLE_BYTES and (more := self._read(stream)):
+            head += more  # what is detected must not depend on the size of the chunks
+        detection = self._detect(stream.name, head)
+        first = self.lines
+        decoder = _Decoder(stream.name, detection, self.errors, lambda: self.lines - first)
+        newlines = io.IncrementalNewlineDecoder(None, translate=True)
+        raw = head
         try:
-            return decoder.decode(raw, final=not raw)
+            while True:
+                if self.hashing:
+                    self._digest.update(raw)
+                text = newlines.decode(decoder.decode(raw), final=not raw)
+                if text:
+                    yield text
+                if not raw:
+                    break
+                raw = self._read(stream)
+        finally:  # also when enough characters have been read
+            self.facts.append(MemberFacts(member.name, detection.encoding, detection.confidence, decoder.replaced))
+
+    def _read(self, stream: OpenMember) -> bytes:
+        raw = stream.read(CHUNK_BYTES)
+        self.bytes_read += len(raw)
+        if self.bytes_read > self.maximum_bytes:
+            raise CorpusError(
+                f"{visible(stream.name)} unpacks to more than {self.maximum_bytes / _GIGABYTE:g} GB",
+                "raise corpus.maximum_gigabytes if it really is that long",
+            )
+        return raw
+
+    def _detect(self, name: str, head: bytes) -> Detection:
+        if self.encoding != "auto":
+            encoding = encodings.known(self.encoding)
+            marked = encodings.mark_of(head)
+            if marked and encoding in {"utf-16", "utf-32", marked[0]}:
+                return Detection(marked[0], 1.0, marked[1])
+            return Detection({"utf-16": "utf-16-le", "utf-32": "utf-32-le"}.get(encoding, encoding), 1.0)
+        sample = head[: encodings.SAMPLE_BYTES]
+        detection = encodings.detect(sample, whole=len(head) < encodings.SAMPLE_BYTES)
+        if detection.confidence < encodings.SURE:
+            if self.errors == "replace" and not detection.candidates:
+                return Detection("utf-8", 0.0)
+            raise self._unsure(name, sample, detection)
+        return detection
+
+    def _unsure(self, name: str, sample: bytes, detection: Detection) -> CorpusError:
+        """A file that is nearly UTF-8 has bad bytes; any other has an encoding to be chosen."""
+        text = sample.decode("utf-8", "replace")
+        if text.count(_REPLACEMENT) * 20 < len(text):
+            try:
+                sample.decode("utf-8")
+            except UnicodeDecodeError as error:
+                return bad_bytes(
+                    name, "utf-8", error.start, sample[: error.start].count(b"\n") + 1, sample[error.start :]
+                )
+        return encodings.unsure(name, detection)
+
+
+class _Decoder:
+    """Decodes a stream and knows where it is: offset in bytes, line, how many characters it replaced."""
+
+    def __init__(self, name: str, detection: Detection, errors: str, lines_before: Callable[[], int]) -> None:
+        self.replaced = 0
+        self._name, self._encoding, self._errors = name, detection.encoding, errors
+        self._lines_before = lines_before
+        self._decoder = codecs.getincrementaldecoder(detection.encoding)("strict" if errors == "strict" else errors)
+        self._mark, self._offset = detection.mark, 0
+
+    def decode(self, raw: bytes) -> str:
+        """The text of the next bytes; none of them means the end. Raises CorpusError at the first bad byte."""
+        mark, self._mark = self._mark, 0
+        start = self._offset + mark
+        self._offset += len(raw)
+        pending = self._decoder.getstate()[0] if self._errors == "strict" else b""
+        try:
+            text = self._decoder.decode(raw[mark:], final=not raw)
         except UnicodeDecodeError as error:
-            raise self._bad_bytes(start - len(pending), pending + raw, error) from None
+            data = pending + raw[mark:]
+            ends = data[: error.start].decode(self._encoding, "replace").count("\n")
+            line = self._lines_before() + ends + 1
+            raise bad_bytes(
+                self._name, self._encoding, start - len(pending) + error.start, line, data[error.start :]
+            ) from None
+        if self._errors == "replace":
+            self.replaced += text.count(_REPLACEMENT)
+        return text
 
-    def _bad_bytes(self, start: int, data: bytes, error: UnicodeDecodeError) -> CorpusError:
-        line = self.lines + 1 + data[: error.start].count(b"\n")
-        return CorpusError(
-            f"{visible(str(self.path))} is not UTF-8: byte {start + error.start:,}, line {line:,}, "
-            f"bytes {data[error.start : error.start + 16].hex(' ')}",
-            "convert the file to UTF-8, for example with iconv",
-        )
 
-    def _limit(self, text: str) -> str:
-        if self.first_characters is None:
-            return text
-        return text[: self.first_characters - self.characters]
-
-    def _count(self, text: str) -> None:
-        self.characters += len(text)
-        self.lines += text.count("\n")
-        self._ends_open = not text.endswith("\n")
+def bad_bytes(name: str, encoding: str, offset: int, line: int, data: bytes) -> CorpusError:
+    """What to say of bytes that are not text."""
+    return CorpusError(
+        f"{visible(name)} is not {encoding}: byte {offset:,}, line {line:,}, bytes {data[:16].hex(' ')}",
+        "give the right --encoding, or --errors replace to read on with marks in their place",
+    )
 
 
 def preview(path: Path, characters: int = 4000) -> str:

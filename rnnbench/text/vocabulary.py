@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, astuple, dataclass
 from functools import cached_property
 from typing import Any
 
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from rnnbench.errors import BadDataError
 from rnnbench.text import tokenizers
+from rnnbench.text.tokenizers import Decoder, Tokenizer, TokenizerFacts
 
 UNKNOWN = "<unk>"
 _VERSION = 1
@@ -26,7 +27,7 @@ class Vocabulary:
 
     tokens: tuple[str, ...]
     specials: int
-    tokenizer: str
+    tokenizer: TokenizerFacts
     corpus_digest: str
 
     def __len__(self) -> int:
@@ -39,17 +40,23 @@ class Vocabulary:
     @cached_property
     def digest(self) -> str:
         """Changes when any token, its id or the tokenizer does."""
-        content = json.dumps([self.tokenizer, self.specials, self.tokens], ensure_ascii=False)
+        content = json.dumps([astuple(self.tokenizer), self.specials, self.tokens], ensure_ascii=False)
         return hashlib.sha256(content.encode("utf-8", "surrogatepass")).hexdigest()
 
     def encode(self, text: str) -> list[int]:
         """The ids of a short text; unknown tokens are 0."""
-        return [self._text_id(token) for token in tokenizers.split(self.tokenizer, text)]
+        return [self._text_id(token) for token in self._split(text)]
 
     def unknown(self, text: str) -> list[str]:
         """The distinct tokens of a text that the vocabulary does not hold, by first appearance."""
-        tokens = tokenizers.split(self.tokenizer, text)
-        return list(dict.fromkeys(token for token in tokens if not self._text_id(token)))
+        return list(dict.fromkeys(token for token in self._split(text) if not self._text_id(token)))
+
+    @cached_property
+    def _tokenizer(self) -> Tokenizer:
+        return tokenizers.again(self.tokenizer)
+
+    def _split(self, text: str) -> list[str]:
+        return self._tokenizer.feed(text) + self._tokenizer.finish()
 
     def _text_id(self, token: str) -> int:
         """The id of a piece of text: one that spells "<unk>" is still no special token."""
@@ -57,14 +64,25 @@ class Vocabulary:
         return number if number >= self.specials else 0
 
     def decode(self, ids: Iterable[int]) -> str:
-        """The text of some ids."""
-        return "".join(self.tokens[number] for number in ids)
+        """The text of some ids; <unk> and reserved tokens show their names."""
+        decoder = self.decoder()
+        return "".join([self.piece(decoder, number) for number in ids]) + decoder.finish()
+
+    def decoder(self) -> Decoder:
+        """What turns ids into text one by one, by `piece`."""
+        return tokenizers.decoder(self.tokenizer)
+
+    def piece(self, decoder: Decoder, number: int) -> str:
+        """The text that is complete with this id."""
+        if number < self.specials:
+            return decoder.finish() + self.tokens[number]
+        return decoder.feed(self.tokens[number])
 
     def to_json(self) -> dict[str, Any]:
         """What vocabulary.json holds."""
         return {
             "version": _VERSION,
-            "tokenizer": self.tokenizer,
+            "tokenizer": asdict(self.tokenizer),
             "specials": self.specials,
             "corpus_digest": self.corpus_digest,
             "digest": self.digest,
@@ -78,7 +96,7 @@ class Vocabulary:
             vocabulary = cls(
                 tuple(str(token) for token in record["tokens"]),
                 int(record["specials"]),
-                str(record["tokenizer"]),
+                TokenizerFacts(**record["tokenizer"]),
                 str(record["corpus_digest"]),
             )
             stored = record["digest"]
@@ -101,15 +119,23 @@ def build(
     tokens: Sequence[str],
     counts: NDArray[np.int64],
     *,
-    tokenizer: str,
+    tokenizer: TokenizerFacts,
     corpus_digest: str,
     minimum_frequency: int = 1,
+    maximum_size: int | None = None,
     reserved: Sequence[str] = (),
 ) -> Numbering:
-    """The vocabulary of tokens listed by first appearance, counted on the part of the text that may be counted."""
+    """The vocabulary of tokens listed by first appearance, counted on the part of the text that may be counted.
+
+    Bytes and learned merges all stay, whatever their counts: with them no text is ever unknown. `maximum_size`
+    counts every entry, <unk> and reserved tokens among them.
+    """
     specials = (UNKNOWN, *dict.fromkeys(token for token in reserved if token != UNKNOWN))
     order = np.argsort(-counts, kind="stable")  # ties stay in order of first appearance
-    kept = order[counts[order] >= max(minimum_frequency, 1)]
+    least = 0 if tokenizer.by_bytes else max(minimum_frequency, 1)
+    kept = order[counts[order] >= least]
+    if maximum_size is not None and not tokenizer.by_bytes:
+        kept = kept[: max(maximum_size - len(specials), 0)]
     vocabulary = Vocabulary((*specials, *(tokens[number] for number in kept)), len(specials), tokenizer, corpus_digest)
     id_of_number = np.zeros(len(tokens), dtype=np.int64)
     id_of_number[kept] = np.arange(len(specials), len(specials) + len(kept))

@@ -3,10 +3,10 @@
 import torch
 from torch import Tensor
 
-from rnnbench.engine.cells.cell import Cell, State
+from rnnbench.engine.cells.cell import RecurrentCell, State
 
 
-class LSTMCell(Cell):
+class LSTMCell(RecurrentCell):
     """Input, forget and output gates around a memory cell.
 
     i, f, o = sigmoid(x W_x. + h W_h. + b.)
@@ -19,10 +19,11 @@ class LSTMCell(Cell):
 
     gates = 4
     states = 2
+    second_bias = True
 
     def step(self, a_BG: Tensor, state: State) -> State:
         """(B, 4H), ((B, H), (B, H)) -> ((B, H), (B, H))."""
         h, c = state
-        i, f, g, o = (a_BG + self.recurrent(h)).chunk(4, dim=1)
+        i, f, g, o = torch.addmm(a_BG, h, self.recurrent_weight).chunk(4, dim=1)
         c = torch.sigmoid(f) * c + torch.sigmoid(i) * torch.tanh(g)
         return (torch.sigmoid(o) * torch.tanh(c), c)

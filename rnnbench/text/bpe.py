@@ -1,0 +1,93 @@
+"""Byte-pair encoding (Sennrich et al. 2016) over bytes, by the tokenizers library: an optional extra."""
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from rnnbench.errors import UsageError
+from rnnbench.text.tokenizers import TokenizerFacts
+
+_LONGEST_HELD = 1 << 16
+
+
+def _library() -> Any:
+    try:
+        import tokenizers
+    except ImportError:
+        raise UsageError("the bpe tokenizer needs the tokenizers package", "pip install 'rnnbench[bpe]'") from None
+    return tokenizers
+
+
+def train(chunks: Iterable[str], size: int) -> str:
+    """Merges learned from a text, as JSON: at most `size` tokens, among them all 256 bytes."""
+    library = _library()
+    tokenizer = library.Tokenizer(library.models.BPE())
+    tokenizer.pre_tokenizer = library.pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = library.decoders.ByteLevel()
+    trainer = library.trainers.BpeTrainer(
+        vocab_size=size, show_progress=False, initial_alphabet=library.pre_tokenizers.ByteLevel.alphabet()
+    )
+    tokenizer.train_from_iterator(_lines(chunks), trainer)
+    return str(tokenizer.to_str())
+
+
+def _lines(chunks: Iterable[str]) -> Iterator[str]:
+    for chunk in chunks:
+        yield from chunk.splitlines(keepends=True)
+
+
+class BPETokenizer:
+    """Cuts text with learned merges; a chunk is cut at its last white space, where no merge reaches across."""
+
+    def __init__(self, merges: str) -> None:
+        library = _library()
+        self._tokenizer = library.Tokenizer.from_str(merges)
+        self.facts = TokenizerFacts("bpe", "tokenizers", str(library.__version__), merges)
+        self._held = ""
+
+    def all_tokens(self) -> list[str]:
+        """Every token, in the order in which it was learned."""
+        vocabulary: dict[str, int] = self._tokenizer.get_vocab()
+        return sorted(vocabulary, key=vocabulary.__getitem__)
+
+    def feed(self, chunk: str) -> list[str]:
+        """The tokens up to the last place between a word and the white space after it."""
+        text = self._held + chunk
+        position = _last_boundary(text)
+        if not position and len(text) > _LONGEST_HELD:
+            position = len(text)
+        self._held = text[position:]
+        return self._tokens(text[:position])
+
+    def finish(self) -> list[str]:
+        """The tokens of what was waiting."""
+        held, self._held = self._held, ""
+        return self._tokens(held)
+
+    def _tokens(self, text: str) -> list[str]:
+        return list(self._tokenizer.encode(text).tokens) if text else []
+
+
+def _last_boundary(text: str) -> int:
+    """The position of the last white space that follows something else: words begin with their white space."""
+    for position in range(len(text) - 1, 0, -1):
+        if text[position].isspace() and not text[position - 1].isspace():
+            return position
+    return 0
+
+
+def _byte_characters() -> dict[str, int]:
+    """The printable character that stands for each byte in the library's byte-level alphabet.
+
+    Printable Latin-1 bytes stand for themselves; the others are moved, in order, to code points from 256 on.
+    """
+    plain = [*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
+    moved = [byte for byte in range(256) if byte not in set(plain)]
+    return {chr(byte): byte for byte in plain} | {chr(256 + index): byte for index, byte in enumerate(moved)}
+
+
+_BYTE_OF = _byte_characters()
+
+
+def token_bytes(token: str) -> bytes:
+    """The bytes that a token of the byte-level alphabet stands for."""
+    return bytes(_BYTE_OF[character] for character in token if character in _BYTE_OF)

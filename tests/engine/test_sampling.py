@@ -1,0 +1,177 @@
+"""Sampling: exact distributions, constant work for each token, nothing but text."""
+
+import math
+
+import pytest
+import torch
+
+from rnnbench.engine.sampling import Decoding, apply_temperature, choose, generate, keep_top_k, warm_up
+
+LOGITS = torch.tensor([1.5, -0.3, 0.0, 2.2, 0.9, -2.0])
+# Upper 0.1 % points of the chi-square distribution, by degrees of freedom.
+CHI_SQUARE = {1: 10.83, 2: 13.82, 3: 16.27, 4: 18.47, 5: 20.52}
+
+
+def softmax(values):
+    """The plain definition."""
+    weights = [math.exp(value) for value in values]
+    return [weight / sum(weights) for weight in weights]
+
+
+def drawn(decoding, draws=6000):
+    """How often each token was chosen."""
+    generator, counts = torch.Generator().manual_seed(decoding.seed), [0] * len(LOGITS)
+    for _ in range(draws):
+        counts[choose(LOGITS.clone(), decoding, generator)] += 1
+    return counts
+
+
+def fits(counts, probabilities):
+    """Whether the counts can come from the probabilities: nothing impossible, and chi-square below its 0.1 % point."""
+    total = sum(counts)
+    assert all(count == 0 for count, p in zip(counts, probabilities, strict=True) if p == 0)
+    possible = [(count, p * total) for count, p in zip(counts, probabilities, strict=True) if p]
+    return sum((count - mean) ** 2 / mean for count, mean in possible) < CHI_SQUARE[len(possible) - 1]
+
+
+@pytest.mark.parametrize("temperature", [0.5, 1.0, 2.0])
+def test_temperature_draws_from_the_scaled_softmax(temperature):
+    """Frequencies follow softmax(logits / temperature), and are told apart from those of another temperature."""
+    counts = drawn(Decoding(temperature=temperature, seed=11))
+    assert fits(counts, softmax([float(value) / temperature for value in LOGITS]))
+    assert not fits(counts, softmax([float(value) / (temperature * 1.3) for value in LOGITS]))
+
+
+@pytest.mark.parametrize("k", [2, 3, 5])
+def test_top_k_draws_among_the_k_most_probable(k):
+    """The k largest keep their proportions; nothing else is ever chosen."""
+    kept = sorted(range(len(LOGITS)), key=lambda i: -LOGITS[i])[:k]
+    shares = softmax([float(LOGITS[i]) / 1.5 for i in kept])
+    probabilities = [shares[kept.index(i)] if i in kept else 0.0 for i in range(len(LOGITS))]
+    assert fits(drawn(Decoding(temperature=1.5, top_k=k, seed=12)), probabilities)
+
+
+@pytest.mark.parametrize("k", [0, 6, 7])
+def test_top_k_of_all_keeps_all(k):
+    """0 means no limit, and a limit above the vocabulary is none."""
+    assert torch.equal(keep_top_k(LOGITS, k), LOGITS)
+
+
+def test_greedy_is_the_most_probable():
+    """Whatever temperature, limit and seed say."""
+    for decoding in (Decoding(greedy=True), Decoding(greedy=True, temperature=9.0, top_k=2, seed=5)):
+        assert drawn(decoding, 20)[3] == 20
+    assert drawn(Decoding(top_k=1), 20)[3] == 20
+
+
+@pytest.mark.parametrize("flush", [False, True])
+@pytest.mark.parametrize("temperature", [1e-3, 1e-30, 1e-44, 1e-300])
+def test_a_tiny_temperature_is_greedy(temperature, flush):
+    """Approaching zero gives the most probable token, not an overflow, with denormal numbers and without."""
+    torch.set_flush_denormal(flush)
+    assert drawn(Decoding(temperature=temperature), 20)[3] == 20
+    assert not apply_temperature(LOGITS, temperature).isnan().any()
+
+
+def test_a_huge_temperature_is_uniform():
+    """Approaching infinity every token is as likely as any other."""
+    assert fits(drawn(Decoding(temperature=1000.0, seed=2)), [1 / 6] * 6)
+
+
+@pytest.fixture
+def speaker(encoded, tiny, make_network):
+    """A network, untrained but decided, and its vocabulary with reserved tokens."""
+    vocabulary = encoded(tiny(text={"reserved": ("<pad>", "<bos>")})).vocabulary
+    network = make_network(len(vocabulary), cell="lstm", layers=2, hidden=16)
+    with torch.no_grad():
+        for parameter in network.parameters():
+            parameter *= 4
+    return network.eval(), vocabulary
+
+
+def write(speaker, prompt="The gull ", **decoding):
+    """Tokens that follow the prompt."""
+    return list(generate(*speaker, prompt, Decoding(**decoding)))
+
+
+def test_the_carried_state_equals_re_reading_the_whole_text(speaker):
+    """Each token is what a fresh reading of prompt and text so far would choose, with the same log-probability."""
+    network, vocabulary = speaker
+    for decoding in ({"greedy": True}, {"seed": 3, "temperature": 1.2}):
+        ids = vocabulary.encode("The gull ")
+        for token in write(speaker, length=40, **decoding):
+            logits, _ = warm_up(network, ids)
+            assert token.log_probability_nats == pytest.approx(float(logits.log_softmax(-1)[token.id]), abs=1e-4)
+            if "greedy" in decoding:
+                assert token.id == int(logits[vocabulary.specials :].argmax()) + vocabulary.specials
+            ids.append(token.id)
+
+
+def test_each_token_costs_one_step_of_one_token(speaker, monkeypatch):
+    """After the prompt the network reads one token at a time: the work does not grow with the text."""
+    network, _ = speaker
+    read = []
+    forward = type(network).forward
+    monkeypatch.setattr(
+        type(network), "forward", lambda self, ids, state: read.append(ids.numel()) or forward(self, ids, state)
+    )
+    write(speaker, length=30)
+    assert read[0] == len("The gull ") and set(read[1:]) == {1} and len(read) <= 31
+
+
+def test_a_long_prompt_is_read_whole(speaker):
+    """A prompt longer than one block gives the logits and the state of reading it token by token."""
+    network, vocabulary = speaker
+    ids = (vocabulary.encode("The keeper watched the harbour at dawn. ") * 20)[:700]
+    logits, state = warm_up(network, ids)
+    expected_state = network.initial_state(1)
+    with torch.inference_mode():
+        for number in ids:
+            expected, expected_state = network(torch.tensor([[number]]), expected_state)
+    torch.testing.assert_close(logits, expected[0, 0], rtol=0, atol=1e-5)
+    torch.testing.assert_close(state, expected_state, rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize("decoding", [{"greedy": True}, {"temperature": 1.0}, {"temperature": 50.0}, {"top_k": 2}])
+def test_tokens_that_stand_for_no_text_are_never_written(speaker, decoding):
+    """Even when the model finds <unk> and the reserved tokens the most likely of all."""
+    network, vocabulary = speaker
+    assert vocabulary.specials == 3
+    with torch.no_grad():
+        network.output.bias[: vocabulary.specials] += 100
+    tokens = write(speaker, length=200, **decoding)
+    assert len(tokens) == 200 and min(token.id for token in tokens) >= vocabulary.specials
+
+
+def test_seeds_repeat_a_text(speaker):
+    """The same seed writes the same text, another seed another; torch's own random numbers are not touched."""
+    before = torch.get_rng_state()
+    texts = {seed: "".join(t.text for t in write(speaker, length=60, seed=seed)) for seed in (1, 2, 3)}
+    torch.rand(5)
+    again = {seed: "".join(t.text for t in write(speaker, length=60, seed=seed)) for seed in (1, 2, 3)}
+    assert texts == again and len(set(texts.values())) == 3
+    torch.set_rng_state(before)
+    write(speaker, length=5)
+    assert torch.equal(before, torch.get_rng_state())
+
+
+def test_the_text_is_what_the_ids_decode_to(speaker):
+    """Length is in tokens, and each token brings its own piece of text."""
+    _, vocabulary = speaker
+    tokens = write(speaker, length=50)
+    assert len(tokens) == 50
+    assert "".join(token.text for token in tokens) == vocabulary.decode(token.id for token in tokens)
+    assert write(speaker, length=0) == []
+
+
+def test_an_empty_prompt_begins_with_any_token(speaker):
+    """With nothing read, the first token is drawn evenly, and its stated probability is that of an even draw."""
+    _, vocabulary = speaker
+    firsts = [write(speaker, prompt="", length=1, seed=seed)[0] for seed in range(60)]
+    assert len({token.id for token in firsts}) > 15
+    assert firsts[0].log_probability_nats == pytest.approx(-math.log(len(vocabulary)))
+
+
+def test_unknown_characters_in_a_prompt_are_read_as_unknown(speaker):
+    """A prompt in another script is no error."""
+    assert len(write(speaker, prompt="漢字 The", length=5)) == 5
