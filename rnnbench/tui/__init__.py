@@ -1,0 +1,1 @@
+"""The full-screen workbench: panes around runs, without a line of mathematics."""

@@ -1,0 +1,136 @@
+"""The run that is open: its folder, its feed, the fold of its events and what the log says about them."""
+
+import bisect
+from array import array
+from collections import deque
+from collections.abc import Iterable
+
+from textual.message import Message
+from textual.message_pump import MessagePump
+
+from rnnbench import storage
+from rnnbench.metrics import perplexity
+from rnnbench.runs.events import Event
+from rnnbench.runs.jobs import Job
+from rnnbench.runs.narration import Narrator
+from rnnbench.runs.progress import RUNNING_WINDOW, Curve, RunProgress
+from rnnbench.runs.store import CRASHED, RUNNING, Run
+from rnnbench.tui.background import in_background
+from rnnbench.tui.feed import RunFeed
+
+STARTING = "starting"
+
+
+class JobEnded(Message):
+    """A trainer that was started here has left."""
+
+    def __init__(self, run_name: str, exit_code: int) -> None:
+        super().__init__()
+        self.run_name = run_name
+        self.exit_code = exit_code
+
+
+class GrowingPerplexity:
+    """A curve of losses as perplexity, each point the mean of the last `window` losses; grows with the curve."""
+
+    def __init__(self, window: int = 1) -> None:
+        self.steps: array[int] = array("q")
+        self.values: array[float] = array("d")
+        self._window: deque[float] = deque(maxlen=window)
+        self._resumes = 0
+
+    def update(self, curve: Curve, resumed_at: list[int]) -> None:
+        """Take in what is new. What was done again, after a resume or once more at the same step, replaces the old."""
+        if len(resumed_at) > self._resumes:
+            self._drop_beyond(min(resumed_at[self._resumes :]), curve)
+            self._resumes = len(resumed_at)
+        elif self.steps and self._last_differs(curve):
+            self._drop_beyond(self.steps[-1] - 1, curve)
+        for index in range(len(self.steps), len(curve)):
+            self._window.append(curve.values[index])
+            self.steps.append(curve.steps[index])
+            self.values.append(perplexity(sum(self._window) / len(self._window)))
+
+    def _last_differs(self, curve: Curve) -> bool:
+        last = len(self.steps) - 1
+        return last >= len(curve) or curve.steps[last] != self.steps[last] or curve.values[last] != self._window[-1]
+
+    def _drop_beyond(self, step: int, curve: Curve) -> None:
+        keep = bisect.bisect_right(self.steps, step)
+        del self.steps[keep:]
+        del self.values[keep:]
+        self._window.clear()
+        self._window.extend(curve.values[:keep][-(self._window.maxlen or 1) :])
+
+
+class Attachment:
+    """A run being watched. Events go in, lines for the log come out."""
+
+    def __init__(self, target: MessagePump, run: Run, job: Job | None = None) -> None:
+        self.run = run
+        self.progress = RunProgress()
+        self.training = GrowingPerplexity(RUNNING_WINDOW)
+        self.validation = GrowingPerplexity()
+        self.events_seen = 0
+        self._target = target
+        self._narrator = Narrator()
+        self._job: Job | None = None
+        self._seen_before_job = 0
+        self._derived = run.state(self.progress)
+        self._feed = RunFeed(target, run)
+        if job is not None:
+            self.take_job(job)
+
+    def start(self) -> None:
+        """Follow the run's log from its first byte."""
+        self._feed.start()
+
+    def close(self) -> None:
+        """Stop following."""
+        self._feed.stop()
+
+    def take_job(self, job: Job) -> None:
+        """Watch the process that was started for this run; its end is told by JobEnded."""
+        self._job, self._seen_before_job = job, self.events_seen
+        name = self.run.name
+        in_background(
+            self._target,
+            job.process.wait,
+            lambda code: self._target.post_message(JobEnded(name, code)),
+            lambda _: None,
+        )
+
+    def take(self, events: Iterable[Event]) -> list[str]:
+        """Fold events in; returns the lines they are worth."""
+        lines: list[str] = []
+        for event in events:
+            self.progress.apply(event)
+            lines += self._narrator.tell(event)
+            self.events_seen += 1
+        self.training.update(self.progress.train, self.progress.resumed_at)
+        self.validation.update(self.progress.validation, self.progress.resumed_at)
+        return lines
+
+    def take_state(self, state: str) -> None:
+        """The state that the feed derived."""
+        self._derived = state
+
+    @property
+    def state(self) -> str:
+        """running, finished, stopped, failed, crashed; or starting, while a process of ours has not got there yet."""
+        if self._job is not None and self._job.exit_code is None and self._derived != RUNNING:
+            over = self.progress.finished is not None and self.events_seen > self._seen_before_job
+            return self.progress.finished.reason if self.progress.finished and over else STARTING
+        if self._derived == CRASHED and self.progress.finished is not None:
+            return self.progress.finished.reason  # its last event is here before the feed has looked at the lock
+        return self._derived
+
+    @property
+    def is_training(self) -> bool:
+        """Whether a process works on the run."""
+        return self.state in (RUNNING, STARTING)
+
+    def look_again(self) -> None:
+        """Derive the state from the disk now."""
+        held = storage.lock_is_held(self.run.lock_file)
+        self._derived = RUNNING if held else self.run.state(self.progress)

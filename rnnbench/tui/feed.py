@@ -1,0 +1,85 @@
+"""Follows a run's event log in a thread and posts what is new."""
+
+import contextlib
+import threading
+import time
+
+from rnnbench.runs.events import Event, RunFinished, RunResumed, RunStarted
+from rnnbench.runs.log import EventFollower
+from rnnbench.runs.progress import RunProgress
+from rnnbench.runs.store import CRASHED, Run
+from rnnbench.tui.messages import EventsArrived, StateChanged, Target, post
+
+TICK_SECONDS = 0.25
+_CHUNK = 1 << 15  # bytes parsed before the interface gets a turn: about 3 ms of work
+_YIELD_SECONDS = 0.0005
+_DECISIVE = (RunStarted, RunResumed, RunFinished)  # the events that a run's state depends on
+
+
+class RunFeed:
+    """One run's events and state, posted to `target` at most four times a second.
+
+    Starts at the first byte of the log, so attaching to an old run and following a new one are one path. A log that
+    is missing or cannot be read posts nothing and is tried again.
+    """
+
+    def __init__(self, target: Target, run: Run) -> None:
+        self.run = run
+        self._target = target
+        self._follower = EventFollower(run.events_file)
+        self._decisive = RunProgress()
+        self._pending: list[Event] = []
+        self._state = ""
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._follow, name=f"feed {run.name}", daemon=True)
+
+    def start(self) -> None:
+        """Begin to follow; call it once."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Ask the thread to end, without waiting: it does within a quarter of a second, and posts no more."""
+        self._stopping.set()
+
+    @property
+    def running(self) -> bool:
+        """Whether the thread is still there."""
+        return self._thread.is_alive()
+
+    def _follow(self) -> None:
+        due, tick = time.monotonic(), 0
+        while not self._stopping.is_set():
+            self._read_until(due)  # a long history is read without pause, and shown in pieces
+            self._stopping.wait(max(due - time.monotonic(), 0))
+            self._read_until(due)  # what came in the meantime
+            due = time.monotonic() + TICK_SECONDS
+            self._post(self._changed_state() if tick % 2 == 0 and self._follower.at_end else "")
+            tick += 1
+
+    def _read_until(self, deadline: float) -> None:
+        """Gather events, a piece of the log at least, up to its end or until it is time to show something."""
+        with contextlib.suppress(OSError):
+            while not self._stopping.wait(_YIELD_SECONDS):
+                events = self._follower.poll(_CHUNK)
+                self._pending += events
+                for event in events:
+                    if isinstance(event, _DECISIVE):
+                        self._decisive.apply(event)
+                if self._follower.at_end or time.monotonic() >= deadline:
+                    return
+
+    def _changed_state(self) -> str:
+        """The run's state if it is not the one posted last, else an empty string."""
+        state = self.run.state(self._decisive)
+        if state == CRASHED:  # or its last events were written after we read and before the lock was let go
+            self._read_until(time.monotonic() + TICK_SECONDS)
+            state = self.run.state(self._decisive)
+        changed, self._state = state != self._state, state
+        return state if changed else ""
+
+    def _post(self, state: str) -> None:
+        if self._pending and not self._stopping.is_set():
+            post(self._target, EventsArrived(self.run.name, self._pending))
+            self._pending = []
+        if state and not self._stopping.is_set():
+            post(self._target, StateChanged(self.run.name, state))

@@ -1,0 +1,87 @@
+"""What reaches the workbench from outside, as messages: a run's events, and a sampler's words."""
+
+import contextlib
+from dataclasses import dataclass
+from typing import Protocol
+
+from textual.message import Message
+
+from rnnbench.runs.events import Event
+
+
+class Target(Protocol):
+    """Whoever takes messages: an app, a screen, a widget."""
+
+    def post_message(self, message: Message) -> bool:
+        """Queue a message; callable from any thread. False when nobody will read it."""
+
+
+def post(target: Target, message: Message) -> bool:
+    """Post from a reader thread. A target that is going away loses the message, not the thread."""
+    with contextlib.suppress(RuntimeError):  # the app's event loop has been closed
+        return target.post_message(message)
+    return False
+
+
+@dataclass
+class EventsArrived(Message):
+    """New events of a run, oldest first; at most four times a second, however many there are."""
+
+    run_name: str
+    events: list[Event]
+
+
+@dataclass
+class StateChanged(Message):
+    """A run's derived state is another than before: running, finished, stopped, failed or crashed.
+
+    It follows the events that led to it. A run whose process has not locked its folder yet counts as crashed:
+    whoever started it knows better.
+    """
+
+    run_name: str
+    state: str
+
+
+@dataclass
+class SamplerReady(Message):
+    """The sampling process of a run takes requests. It loads the model for the first of them."""
+
+    run_name: str
+
+
+@dataclass
+class SampleBegun(Message):
+    """A sample begins: from the checkpoint of which step, by which seed, which symbols of the prompt are unknown."""
+
+    request_id: int
+    step: int
+    seed: int
+    unknown: tuple[str, ...]
+
+
+@dataclass
+class TokensArrived(Message):
+    """The next piece of a sample; at most ten a second. The text is untrusted: show it through `visible()`."""
+
+    request_id: int
+    text: str
+
+
+@dataclass
+class SampleEnded(Message):
+    """A sample is complete, or was cancelled. `log_probability_nats` is the sum over its tokens."""
+
+    request_id: int
+    tokens: int
+    log_probability_nats: float
+    tokens_per_second: float
+    cancelled: bool
+
+
+@dataclass
+class SamplerFailed(Message):
+    """One request failed, or, with no request id, the process ended and took every open request with it."""
+
+    message: str
+    request_id: int | None = None

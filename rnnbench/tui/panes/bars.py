@@ -1,0 +1,142 @@
+"""The one-line bars: tabs above the panes of a narrow screen, status and keys below."""
+
+from textual.content import Content
+from textual.events import Click
+from textual.message import Message
+from textual.widget import Widget
+from textual.widgets import Input, Static
+
+from rnnbench.tui import actions
+from rnnbench.tui.actions import Action
+from rnnbench.tui.cells import cell_len, cut
+from rnnbench.visible import visible
+
+
+class PaneTabs(Widget):
+    """The names of the panes, where only one can be seen."""
+
+    class Picked(Message):
+        """A tab was clicked."""
+
+        def __init__(self, name: str) -> None:
+            super().__init__()
+            self.name = name
+
+    def __init__(self) -> None:
+        super().__init__(id="tabs")
+        self._active = actions.PANES[0]
+
+    def show(self, active: str) -> None:
+        """Mark the pane that is seen."""
+        if active != self._active:
+            self._active = active
+            self.refresh()
+
+    def render(self) -> Content:
+        """All tabs; only their numbers, but for the active one, where there is no room."""
+        return Content("").join(
+            Content.styled(text, "bold $text-primary reverse" if name == self._active else "")
+            for name, text in self._labels()
+        )
+
+    def on_click(self, event: Click) -> None:
+        """Show the pane under the mouse."""
+        end = 0
+        for name, text in self._labels():
+            end += len(text)
+            if event.x < end:
+                self.post_message(self.Picked(name))
+                return
+
+    def _labels(self) -> list[tuple[str, str]]:
+        labels = [(name, f" {index + 1} {name.capitalize()} ") for index, name in enumerate(actions.PANES)]
+        if sum(len(text) for _, text in labels) <= self.size.width:
+            return labels
+        return [(name, text if name == self._active else text[:3]) for name, text in labels]
+
+
+class StatusLine(Static):
+    """One line: the open run in a few words, and the last thing that was said."""
+
+    def __init__(self) -> None:
+        super().__init__("", id="status", markup=False)
+        self._summary = Content("")
+        self._message = ""
+        self._error = False
+
+    @property
+    def message(self) -> str:
+        """The last thing that was said."""
+        return self._message
+
+    def summarise(self, summary: Content) -> None:
+        """Say where the open run stands."""
+        if summary != self._summary:
+            self._summary = summary
+            self._draw()
+
+    def say(self, message: str, *, error: bool = False) -> None:
+        """Say something; it stays until something else is said."""
+        self._message, self._error = visible(message), error
+        self._draw()
+
+    def _draw(self) -> None:
+        gap = "   " if self._summary.plain and self._message else ""
+        said = Content.styled(self._message, "$text-error" if self._error else "")
+        self.update(Content.assemble(self._summary, gap, said), layout=False)
+
+
+class KeyLine(Widget):
+    """The keys that do something here; a click does it too."""
+
+    class Picked(Message):
+        """A key was clicked."""
+
+        def __init__(self, action: Action) -> None:
+            super().__init__()
+            self.action = action
+
+    def __init__(self) -> None:
+        super().__init__(id="keys")
+        self._shown: list[Action] = []
+
+    def show(self, places: tuple[str, ...], focused: Widget | None) -> None:
+        """Show the keys of the places, most local first; in a text field only those that are not typed."""
+        shown = [action for place in places for action in actions.actions_for(place) if action.footer]
+        if isinstance(focused, Input):
+            shown = [action for action in shown if action.in_field]
+            shown += [] if actions.by_id("cancel") in shown else [actions.by_id("leave_field")]
+        shown.append(actions.by_id("palette"))
+        if shown != self._shown:
+            self._shown = list(dict.fromkeys(shown))
+            self.refresh()
+
+    def render(self) -> Content:
+        """As many keys as there is room for, the palette always the last."""
+        return Content.assemble(
+            *(
+                part
+                for action, text in self._items()
+                for part in ((f" {action.key_text} ", "bold $text-accent"), (text[cell_len(action.key_text) + 2 :], ""))
+            )
+        )
+
+    def _items(self) -> list[tuple[Action, str]]:
+        room, items = self.size.width, []
+        texts = {action: f" {action.key_text} {action.title} " for action in self._shown}
+        last = self._shown[-1:]
+        room -= sum(cell_len(texts[action]) for action in last)
+        for action in self._shown[:-1]:
+            if cell_len(texts[action]) <= room:
+                items.append((action, texts[action]))
+                room -= cell_len(texts[action])
+        return [*items, *((action, cut(texts[action], self.size.width)) for action in last)]
+
+    def on_click(self, event: Click) -> None:
+        """Do what the key under the mouse does."""
+        end = 0
+        for action, text in self._items():
+            end += cell_len(text)
+            if event.x < end:
+                self.post_message(self.Picked(action))
+                return

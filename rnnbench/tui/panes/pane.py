@@ -1,0 +1,55 @@
+"""What the four panes have in common: a number, a name, a frame, and a way to be entered by keyboard."""
+
+from typing import ClassVar
+
+from textual.containers import Vertical
+from textual.dom import DOMNode
+from textual.events import Blur
+from textual.widget import Widget
+
+from rnnbench.tui import actions
+
+
+class Pane(Vertical):
+    """One of the four panes. It takes the focus itself only between leaving a text field and the next key."""
+
+    NAME: ClassVar[str] = ""
+    ABOUT: ClassVar[str] = ""
+
+    def __init__(self) -> None:
+        super().__init__(id=self.NAME, classes="pane")
+        self.border_title = f"{self.number} {self.title}"
+
+    @property
+    def number(self) -> int:
+        """Its key."""
+        return actions.PANES.index(self.NAME) + 1
+
+    @property
+    def title(self) -> str:
+        """Its name on the frame and on the tab."""
+        return self.NAME.capitalize()
+
+    def entry(self) -> Widget:
+        """The widget that has the focus when the pane is entered."""
+        raise NotImplementedError
+
+    def enter(self) -> None:
+        """Give the pane the focus."""
+        self.entry().focus()
+
+    def hold_focus(self) -> None:
+        """Take the focus out of a text field, so that single keys are actions again."""
+        self.can_focus = True
+        self.focus()
+
+    def on_blur(self, event: Blur) -> None:
+        """Stay out of the way of tab."""
+        self.can_focus = False
+
+
+def pane_of(widget: DOMNode | None) -> Pane | None:
+    """The pane that a widget is in."""
+    if widget is None:
+        return None
+    return next((node for node in widget.ancestors_with_self if isinstance(node, Pane)), None)

@@ -1,0 +1,137 @@
+"""A scrolling transcript: finished blocks are wrapped once, only the last line of the open one is live."""
+
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+from rich.segment import Segment
+from textual.events import Resize
+from textual.geometry import Size
+from textual.scroll_view import ScrollView
+from textual.strip import Strip
+
+from rnnbench.tui.cells import wrap
+from rnnbench.visible import visible
+
+TEXT, NOTE, WRONG = "text", "note", "wrong"
+
+
+@dataclass
+class _Block:
+    """One piece of the transcript. The first `prompt` characters are the user's own."""
+
+    kind: str
+    text: str
+    prompt: int = 0
+    lines: list[str] = field(default_factory=list)
+    own: list[int] = field(default_factory=list)  # of each of the first lines, how many characters are the user's
+
+    def wrap(self, width: int) -> None:
+        self.lines = wrap(self.text, width)
+        self._mark_own()
+
+    def extend(self, text: str, width: int) -> None:
+        """Append text. Greedy breaking never changes a line that is already full, so only the last is made anew."""
+        self.text += text
+        self.lines[-1:] = wrap(self.lines[-1] + text, width)
+        if len(self.own) >= len(self.lines) - 1:
+            self._mark_own()
+
+    def _mark_own(self) -> None:
+        self.own, position = [], 0
+        for line in self.lines:
+            position = max(self.text.find(line, position), position)
+            if position >= self.prompt:
+                return
+            self.own.append(min(self.prompt - position, len(line)))
+            position += len(line)
+
+
+class Transcript(ScrollView, can_focus=True):
+    """Text that grows at its end. Follows the end until it is scrolled up."""
+
+    COMPONENT_CLASSES: ClassVar[set[str]] = {
+        "transcript--text",
+        "transcript--prompt",
+        "transcript--note",
+        "transcript--wrong",
+    }
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._blocks: list[_Block] = []
+        self._rows: list[tuple[_Block, int]] = []
+        self._open: _Block | None = None
+        self._width = 0
+
+    @property
+    def plain(self) -> str:
+        """Everything, as text."""
+        return "\n".join(block.text for block in self._blocks)
+
+    def add(self, text: str, kind: str = NOTE) -> None:
+        """Append a finished block."""
+        self._append(_Block(kind, visible(text, keep_newlines=True)))
+
+    def begin(self, prompt: str) -> None:
+        """Open a block with the user's prompt; `extend` writes on."""
+        own = visible(prompt, keep_newlines=True)
+        self._open = _Block(TEXT, own, prompt=len(own))
+        self._append(self._open)
+
+    def extend(self, text: str) -> None:
+        """Write on in the open block, even when a note has been added below it."""
+        if self._open is None:
+            return
+        block, before = self._open, len(self._open.lines)
+        block.extend(visible(text, keep_newlines=True), self._wrap_width)
+        if block is self._blocks[-1]:
+            self._rows += [(block, index) for index in range(before, len(block.lines))]
+        else:
+            self._rows = [(other, index) for other in self._blocks for index in range(len(other.lines))]
+        self._grown()
+
+    def clear(self) -> None:
+        """Forget everything."""
+        self._blocks, self._rows, self._open = [], [], None
+        self._grown()
+
+    @property
+    def _wrap_width(self) -> int:
+        return max(self._width, 10)
+
+    def _append(self, block: _Block) -> None:
+        block.wrap(self._wrap_width)
+        self._blocks.append(block)
+        self._rows += [(block, index) for index in range(len(block.lines))]
+        self._grown()
+
+    def _grown(self) -> None:
+        follow = self.scroll_offset.y >= self.max_scroll_y - 1
+        self.virtual_size = Size(self._width, len(self._rows))
+        if follow:
+            self.scroll_end(animate=False, immediate=True, force=True, x_axis=False)
+        self.refresh()
+
+    def on_resize(self, event: Resize) -> None:
+        width = self.scrollable_content_region.width
+        if width == self._width or not width:
+            return
+        self._width = width
+        for block in self._blocks:
+            block.wrap(self._wrap_width)
+        self._rows = [(block, index) for block in self._blocks for index in range(len(block.lines))]
+        self._grown()
+
+    def render_line(self, y: int) -> Strip:
+        """One visible row."""
+        width, base = self.size.width, self.rich_style
+        row = y + self.scroll_offset.y
+        if row >= len(self._rows):
+            return Strip.blank(width, base)
+        block, index = self._rows[row]
+        line, own = block.lines[index], block.own[index] if index < len(block.own) else 0
+        segments = [
+            Segment(line[:own], base + self.get_component_rich_style("transcript--prompt")),
+            Segment(line[own:], base + self.get_component_rich_style(f"transcript--{block.kind}")),
+        ]
+        return Strip([segment for segment in segments if segment.text]).adjust_cell_length(width, base)

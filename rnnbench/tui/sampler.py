@@ -1,0 +1,270 @@
+"""Asks a sampling process for text and posts its answers."""
+
+import contextlib
+import itertools
+import json
+import os
+import queue
+import select
+import subprocess
+import tempfile
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import IO, Any
+
+from rnnbench.runs import jobs
+from rnnbench.tui.messages import (
+    SampleBegun,
+    SampleEnded,
+    SamplerFailed,
+    SamplerReady,
+    Target,
+    TokensArrived,
+    post,
+)
+from rnnbench.visible import visible
+from rnnbench.workspace import Workspace
+
+POST_SECONDS = 0.1
+_READ_BYTES = 1 << 16
+_TAIL_BYTES = 4096
+_END_SECONDS = 1.0
+
+
+@dataclass(frozen=True)
+class SampleRequest:
+    """What to write: after which prompt, how long, how daring. Without a seed the process draws one."""
+
+    prompt: str
+    length: int = 200
+    temperature: float = 0.8
+    top_k: int = 0
+    greedy: bool = False
+    seed: int | None = None
+    checkpoint: str = "best"
+
+
+class Sampler:
+    """Samples from one run. Its process starts with the first request, stays warm, and is started again if it died.
+
+    Request ids are unique in this program, so an answer that comes late cannot be taken for another sampler's.
+    """
+
+    _ids = itertools.count(1)
+
+    def __init__(
+        self, target: Target, workspace: Workspace, run_name: str, command: Sequence[str] | None = None
+    ) -> None:
+        self.run_name = run_name
+        self._target = target
+        self._command = list(command or jobs.sampler_command(workspace, run_name))
+        self._child: _Child | None = None
+
+    def ask(self, request: SampleRequest) -> int:
+        """Send a request; returns its id, which every answer carries. Never waits."""
+        if self._child is None or self._child.ended:
+            self._child = _Child(self._target, self.run_name, self._command)
+        request_id = next(self._ids)
+        self._child.ask(request_id, request)
+        return request_id
+
+    def cancel(self) -> None:
+        """Stop what is being written; a SampleEnded with `cancelled` follows."""
+        if self._child is not None:
+            self._child.cancel()
+
+    def close(self) -> None:
+        """End the process, without waiting for it; no message follows."""
+        if self._child is not None:
+            self._child.close()
+            self._child = None
+
+    @property
+    def busy(self) -> bool:
+        """Whether a request is still open."""
+        return self._child is not None and bool(self._child.open_requests)
+
+
+class _Child:
+    """One sampling process with two threads: a full pipe must block neither the interface nor the reader."""
+
+    def __init__(self, target: Target, run_name: str, command: list[str]) -> None:
+        self.ended = False
+        self.open_requests: set[int] = set()
+        self._target, self._run_name, self._command = target, run_name, command
+        self._closing = False
+        self._process: subprocess.Popen[bytes] | None = None
+        self._outbox: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
+        self._tokens = _TokenGatherer(target)
+        threading.Thread(target=self._live, name=f"sampler {run_name}", daemon=True).start()
+
+    def ask(self, request_id: int, request: SampleRequest) -> None:
+        self.open_requests.add(request_id)
+        values = {key: value for key, value in asdict(request).items() if value is not None}
+        self._send({"id": request_id, **values})
+
+    def cancel(self) -> None:
+        for request_id in sorted(self.open_requests):
+            self._send({"id": request_id, "cancel": True})
+
+    def close(self) -> None:
+        self._closing = True
+        self._outbox.put(None)
+        if self._process is not None:
+            _terminate(self._process)
+
+    def _send(self, record: dict[str, Any]) -> None:
+        self._outbox.put(json.dumps(record).encode() + b"\n")
+
+    def _live(self) -> None:
+        """From start to end of the process, and say how it ended."""
+        try:
+            with tempfile.TemporaryFile() as errors:
+                code = self._serve(self._spawn(errors))
+                self._fail(_last_line(errors) or f"the sampler ended with exit code {code}")
+        except OSError as error:
+            self._fail(f"the sampler could not be started: {error}")
+
+    def _serve(self, process: "subprocess.Popen[bytes]") -> int:
+        threading.Thread(target=self._write, args=(process,), name="sampler input", daemon=True).start()
+        self._read(process)
+        self._outbox.put(None)
+        return _wait(process)
+
+    def _spawn(self, errors: IO[bytes]) -> "subprocess.Popen[bytes]":
+        process = subprocess.Popen(
+            self._command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            bufsize=0,
+            start_new_session=True,  # a Ctrl+C or a hang-up of the terminal is ours to handle
+            env=os.environ | {"PYTHONUNBUFFERED": "1", "NO_COLOR": "1"},
+        )
+        self._process = process
+        if self._closing:  # close() came before there was anything to end
+            _terminate(process)
+        return process
+
+    def _write(self, process: "subprocess.Popen[bytes]") -> None:
+        assert process.stdin is not None
+        with contextlib.suppress(BrokenPipeError), process.stdin as pipe:
+            while (line := self._outbox.get()) is not None:
+                rest = memoryview(line)
+                while rest:
+                    rest = rest[pipe.write(rest) or 0 :]
+
+    def _read(self, process: "subprocess.Popen[bytes]") -> None:
+        assert process.stdout is not None
+        remainder = b""
+        with process.stdout as pipe:
+            while True:
+                readable, _, _ = select.select([pipe], [], [], self._tokens.wait_seconds())
+                if readable:
+                    data = os.read(pipe.fileno(), _READ_BYTES)
+                    if not data:
+                        break
+                    *lines, remainder = (remainder + data).split(b"\n")
+                    for line in lines:
+                        self._take(line)
+                if not self._closing:
+                    self._tokens.post_when_due()
+        if not self._closing:
+            self._tokens.flush()
+
+    def _take(self, line: bytes) -> None:
+        """Pass one answer on; a line that is none is left out."""
+        with contextlib.suppress(ValueError, TypeError, KeyError, AttributeError):
+            record: dict[str, Any] = json.loads(line)
+            if record.get("event") == "token":
+                self._tokens.add(int(record["id"]), str(record["text"]))
+            elif not self._closing:
+                self._answer(record)
+
+    def _answer(self, record: dict[str, Any]) -> None:
+        request_id = int(record["id"]) if record.get("id") is not None else None
+        match record["event"]:
+            case "ready":
+                post(self._target, SamplerReady(self._run_name))
+            case "begun":
+                unknown = tuple(str(symbol) for symbol in record.get("unknown") or ())
+                post(self._target, SampleBegun(int(record["id"]), int(record["step"]), int(record["seed"]), unknown))
+            case "done":
+                self._tokens.flush()
+                self._done(record)
+            case "error":
+                self._tokens.flush()
+                self.open_requests.discard(request_id or 0)
+                post(self._target, SamplerFailed(visible(str(record["message"])), request_id))
+
+    def _done(self, record: dict[str, Any]) -> None:
+        self.open_requests.discard(int(record["id"]))
+        ended = SampleEnded(
+            request_id=int(record["id"]),
+            tokens=int(record["tokens"]),
+            log_probability_nats=float(record["log_probability_nats"]),
+            tokens_per_second=float(record["tokens_per_second"]),
+            cancelled=bool(record["cancelled"]),
+        )
+        post(self._target, ended)
+
+    def _fail(self, message: str) -> None:
+        self.ended = True
+        self.open_requests.clear()
+        if not self._closing:
+            post(self._target, SamplerFailed(visible(message)))
+
+
+class _TokenGatherer:
+    """Joins tokens of one request, so that the interface is asked to draw at most ten times a second."""
+
+    def __init__(self, target: Target) -> None:
+        self._target = target
+        self._request_id = 0
+        self._pieces: list[str] = []
+        self._last_post = 0.0
+
+    def add(self, request_id: int, text: str) -> None:
+        if request_id != self._request_id:
+            self.flush()
+        self._request_id = request_id
+        self._pieces.append(text)
+
+    def wait_seconds(self) -> float | None:
+        """How long the reader may sleep: for ever when there is nothing to show."""
+        if not self._pieces:
+            return None
+        return max(self._last_post + POST_SECONDS - time.monotonic(), 0)
+
+    def post_when_due(self) -> None:
+        if self.wait_seconds() == 0:
+            self.flush()
+
+    def flush(self) -> None:
+        if self._pieces:
+            post(self._target, TokensArrived(self._request_id, "".join(self._pieces)))
+            self._pieces = []
+            self._last_post = time.monotonic()
+
+
+def _terminate(process: "subprocess.Popen[bytes]") -> None:
+    process.terminate()
+    threading.Thread(target=_wait, args=(process,), name="sampler end", daemon=True).start()
+
+
+def _wait(process: "subprocess.Popen[bytes]") -> int:
+    """The exit code of a process that should end by itself now; by force when it does not within a second."""
+    try:
+        return process.wait(_END_SECONDS)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        return process.wait()
+
+
+def _last_line(file: IO[bytes]) -> str:
+    file.seek(0, os.SEEK_END)
+    file.seek(max(0, file.tell() - _TAIL_BYTES))
+    lines = file.read().decode("utf-8", "replace").splitlines()
+    return next((line.strip() for line in reversed(lines) if line.strip()), "")

@@ -1,0 +1,78 @@
+"""What the workbench and the list of runs have in common: a status line, a line of keys, and how they speak."""
+
+from typing import ClassVar
+
+from textual import on
+from textual.app import ComposeResult
+from textual.dom import DOMNode
+from textual.events import DescendantBlur, DescendantFocus
+from textual.screen import Screen
+
+from rnnbench.errors import RnnbenchError
+from rnnbench.tui.actions import Action
+from rnnbench.tui.panes.bars import KeyLine, StatusLine
+from rnnbench.tui.screens.help import HelpScreen
+from rnnbench.visible import visible
+
+
+class PlaceScreen(Screen[str | None]):
+    """A screen with actions of its own."""
+
+    AUTO_FOCUS: ClassVar[str | None] = ""
+    ABOUT: ClassVar[str] = ""
+
+    def compose_bars(self) -> ComposeResult:
+        """The two lines at the bottom."""
+        yield StatusLine()
+        yield KeyLine()
+
+    def places(self) -> tuple[str, ...]:
+        """Where the user is, most local first."""
+        raise NotImplementedError
+
+    def performer(self, action: Action) -> DOMNode:
+        """Who has the action's method."""
+        return self
+
+    @property
+    def status(self) -> StatusLine:
+        """The status line."""
+        return self.query_one(StatusLine)
+
+    def say(self, message: str) -> None:
+        """Tell the user something that can wait."""
+        self.status.say(message)
+
+    def fail(self, error: RnnbenchError) -> None:
+        """Tell the user what did not work; its text is never markup."""
+        self.status.say(str(error), error=True)
+        self.notify(visible(str(error)), severity="error", markup=False)
+
+    def show_keys(self) -> None:
+        """Bring the line of keys up to date."""
+        self.query_one(KeyLine).show(self.places(), self.focused)
+
+    def on_descendant_focus(self, event: DescendantFocus) -> None:
+        """Other keys mean something now."""
+        self.call_next(self.show_keys)
+
+    def on_descendant_blur(self, event: DescendantBlur) -> None:
+        """Other keys mean something now."""
+        self.call_next(self.show_keys)
+
+    @on(KeyLine.Picked)
+    async def _key_picked(self, event: KeyLine.Picked) -> None:
+        event.stop()
+        action = event.action
+        if action.built_in:
+            self.app.simulate_key(action.keys[0])
+        else:
+            await self.app.run_action(action.call, self.performer(action))
+
+    def about(self) -> str:
+        """What the place is for."""
+        return self.ABOUT
+
+    def action_show_help(self) -> None:
+        """What this place is for, and its keys."""
+        self.app.push_screen(HelpScreen(self.places(), self.about()))

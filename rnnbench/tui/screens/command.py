@@ -1,0 +1,79 @@
+"""The form as the command that does the same, and as a TOML file."""
+
+import shlex
+from functools import partial
+from pathlib import Path
+from typing import ClassVar
+
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+from textual.content import Content
+from textual.screen import ModalScreen
+from textual.widgets import Input, Static
+
+from rnnbench import config as configuration
+from rnnbench import storage
+from rnnbench.config import RunConfig
+from rnnbench.errors import RnnbenchError
+from rnnbench.runs import jobs
+from rnnbench.tui.background import in_background
+from rnnbench.tui.panes.fields import LineInput
+from rnnbench.tui.screens.confirm import ConfirmScreen
+from rnnbench.visible import visible
+from rnnbench.workspace import Workspace
+
+
+def command_line(config: RunConfig, name: str) -> str:
+    """The exact line for a shell."""
+    return shlex.join(["rnnbench", *jobs.train_command(config, name)])
+
+
+class CommandScreen(ModalScreen[None]):
+    """Shows the command; saves the TOML."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "dismiss", "Close", show=False)]
+
+    def __init__(self, workspace: Workspace, config: RunConfig, name: str) -> None:
+        super().__init__()
+        self._workspace = workspace
+        self._config = config
+        self._run_name = name
+
+    def compose(self) -> ComposeResult:
+        with Vertical(classes="dialog") as box:
+            box.border_title = "This form as a command"
+            box.border_subtitle = "enter saves the TOML, esc closes"
+            yield Static(visible(command_line(self._config, self._run_name)), id="command-line", markup=False)
+            where = f"in the workspace {visible(str(self._workspace.root))}"
+            yield Static(Content.styled(where, "dim"), markup=False)
+            yield Static("Save the whole configuration as TOML:", classes="answers", markup=False)
+            yield LineInput(f"{self._run_name}.toml", id="toml-path")
+            yield Static("", id="toml-message", markup=False)
+
+    @on(Input.Submitted, "#toml-path")
+    def _save(self, event: Input.Submitted) -> None:
+        event.stop()
+        if not event.value.strip():
+            return
+        path = Path(event.value.strip()).expanduser().absolute()
+        if path.exists():
+            question = ConfirmScreen(f"{path} exists. Replace it?", "What it holds now will be lost.")
+            self.app.push_screen(question, partial(self._answered, path))
+        else:
+            self._write(path)
+
+    def _answered(self, path: Path, replace: bool | None) -> None:
+        if replace:
+            self._write(path)
+
+    def _write(self, path: Path) -> None:
+        data = configuration.to_toml(self._config).encode()
+        in_background(self, partial(storage.write_file, path, data), lambda _: self._saved(path), self._failed)
+
+    def _saved(self, path: Path) -> None:
+        self.query_one("#toml-message", Static).update(Content.styled(f"saved {visible(str(path))}", "$text-success"))
+
+    def _failed(self, error: RnnbenchError) -> None:
+        self.query_one("#toml-message", Static).update(Content.styled(visible(str(error)), "$text-error"))

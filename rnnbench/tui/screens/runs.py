@@ -1,0 +1,136 @@
+"""Every run of the workspace, newest first."""
+
+import time
+from typing import ClassVar
+
+from rich.text import Text
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.widgets import DataTable, Static
+
+from rnnbench.errors import UsageError
+from rnnbench.runs.jobs import Job
+from rnnbench.runs.store import CRASHED, FAILED, FINISHED, RUNNING, STOPPED, Run, RunStore
+from rnnbench.tui import actions
+from rnnbench.tui.background import in_background
+from rnnbench.tui.run_rows import COLUMNS, RunReader, RunRow
+from rnnbench.tui.screens.base import PlaceScreen
+from rnnbench.tui.screens.control import RunControl
+from rnnbench.workspace import Workspace
+
+REFRESH_SECONDS = 2.0
+_STYLES = {RUNNING: "bold green", FINISHED: "blue", STOPPED: "yellow", FAILED: "bold red", CRASHED: "bold red"}
+_NUMBERS = {"step", "perplexity", "bits/char", "age"}
+
+
+class RunsScreen(PlaceScreen):
+    """The list of runs; closes with the name of the run to open, or with None."""
+
+    ABOUT = (
+        "Every run of this workspace, the one that changed last on top. The perplexity is the best one on the "
+        "validation text. It counts tokens, so it compares only runs with the same tokens; bits per character compare "
+        "any two runs on the same text."
+    )
+    BINDINGS: ClassVar[list[BindingType]] = actions.bindings(actions.RUNS)
+
+    def __init__(self, workspace: Workspace, open_run: str | None = None) -> None:
+        super().__init__()
+        self._store = RunStore(workspace)
+        self._reader = RunReader(self._store)
+        self._control = RunControl(self, workspace)
+        self._rows: list[RunRow] = []
+        self._cells: dict[str, tuple[str, ...]] = {}
+        self._first = open_run
+        self._reading = False
+
+    def compose(self) -> ComposeResult:
+        yield Static("Runs", id="runs-title", markup=False)
+        yield DataTable(cursor_type="row", zebra_stripes=False, id="runs-table")
+        yield from self.compose_bars()
+
+    def on_mount(self) -> None:
+        for column in COLUMNS:
+            self._table.add_column(Text(column, justify="right" if column in _NUMBERS else "left"), key=column)
+        self._table.focus()
+        self._read()
+        self.set_interval(REFRESH_SECONDS, self._read)
+
+    def places(self) -> tuple[str, ...]:
+        return (actions.RUNS,)
+
+    @property
+    def _table(self) -> "DataTable[Text]":
+        return self.query_one("#runs-table", DataTable)
+
+    def _read(self) -> None:
+        if not self._reading:
+            self._reading = True
+            in_background(self, self._reader.rows, self._show, self.fail)
+
+    def _show(self, rows: list[RunRow]) -> None:
+        """Touch only what is different: an unchanged list costs the terminal nothing."""
+        self._reading = False
+        cells = {row.name: row.cells(time.time()) for row in rows}
+        if list(cells) != list(self._cells):
+            self._refill(cells)
+        else:
+            for name, texts in cells.items():
+                for column, before, after in zip(COLUMNS, self._cells[name], texts, strict=True):
+                    if before != after:
+                        self._table.update_cell(name, column, _cell(column, after), update_width=True)
+        self._rows, self._cells = rows, cells
+        count = f"{len(rows):,} runs" if len(rows) != 1 else "1 run"
+        self.query_one("#runs-title", Static).update(f"Runs: {count}" if rows else "There are no runs yet.")
+
+    def _refill(self, cells: dict[str, tuple[str, ...]]) -> None:
+        name = self._selected_name() or self._first
+        self._table.clear()
+        for row, texts in cells.items():
+            self._table.add_row(*(_cell(column, text) for column, text in zip(COLUMNS, texts, strict=True)), key=row)
+        if name in cells:
+            self._table.move_cursor(row=list(cells).index(name))
+
+    def _selected_name(self) -> str | None:
+        row = self._table.cursor_row
+        return self._rows[row].name if 0 <= row < len(self._rows) else None
+
+    def _selected(self) -> Run | None:
+        name = self._selected_name()
+        if name is None:
+            self.fail(UsageError("there are no runs yet"))
+            return None
+        return self._store.run(name)
+
+    @on(DataTable.RowSelected)
+    def _row_selected(self, event: "DataTable.RowSelected") -> None:
+        event.stop()
+        self.dismiss(self._selected_name())
+
+    def action_close(self) -> None:
+        """Back to the workbench, which keeps its run."""
+        self.dismiss(None)
+
+    def action_stop(self) -> None:
+        """Stop the selected run."""
+        if run := self._selected():
+            self._control.stop(run)
+
+    def action_resume(self) -> None:
+        """Go on with the selected run."""
+        if run := self._selected():
+            self._control.resume(run.name, self._resumed)
+
+    def _resumed(self, job: Job) -> None:
+        self.say(f"resuming {job.run.name}")
+        self._read()
+
+    def action_delete(self) -> None:
+        """Delete the selected run."""
+        if run := self._selected():
+            self._control.delete(run, self._read)
+
+
+def _cell(column: str, text: str) -> Text:
+    style = _STYLES.get(text, "") if column == "state" else ""
+    return Text(text, style=style, justify="right" if column in _NUMBERS else "left", no_wrap=True)

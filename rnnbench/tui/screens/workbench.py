@@ -1,0 +1,338 @@
+"""The first screen: the four panes, and the run that is open in them."""
+
+from typing import ClassVar
+
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.containers import Horizontal, Vertical
+from textual.content import Content
+from textual.dom import DOMNode
+from textual.events import DescendantFocus, Resize
+
+from rnnbench.config import RunConfig
+from rnnbench.errors import ExitCode, RnnbenchError, UsageError
+from rnnbench.runs.jobs import Job
+from rnnbench.runs.narration import figure
+from rnnbench.runs.store import RUNNING, Run, RunStore
+from rnnbench.tui import actions
+from rnnbench.tui.actions import Action
+from rnnbench.tui.attachment import Attachment, JobEnded
+from rnnbench.tui.background import in_background
+from rnnbench.tui.form import CORPUS
+from rnnbench.tui.messages import EventsArrived, StateChanged
+from rnnbench.tui.panes.bars import PaneTabs
+from rnnbench.tui.panes.corpora import CorporaPane
+from rnnbench.tui.panes.generate import GeneratePane
+from rnnbench.tui.panes.model import ModelPane
+from rnnbench.tui.panes.pane import Pane, pane_of
+from rnnbench.tui.panes.training import STATE_STYLES, TrainingPane
+from rnnbench.tui.screens.base import PlaceScreen
+from rnnbench.tui.screens.command import CommandScreen
+from rnnbench.tui.screens.confirm import ConfirmScreen
+from rnnbench.tui.screens.control import RunControl
+from rnnbench.visible import visible
+from rnnbench.workspace import Workspace
+
+WIDE_COLUMNS, TALL_ROWS = 100, 24
+_ORDERLY = (ExitCode.DONE, ExitCode.HUNG_UP, ExitCode.INTERRUPTED, ExitCode.TERMINATED)
+
+
+class WorkbenchScreen(PlaceScreen):
+    """Four panes side by side, or one at a time where there is no room for that."""
+
+    BINDINGS: ClassVar[list[BindingType]] = actions.bindings(actions.WORKBENCH)
+
+    def __init__(self, workspace: Workspace, run: str | None = None) -> None:
+        super().__init__()
+        self._workspace = workspace
+        self._wanted = run
+        self._active = actions.CORPORA
+        self._control = RunControl(self, workspace)
+        self.attachment: Attachment | None = None
+
+    def compose(self) -> ComposeResult:
+        yield PaneTabs()
+        with Horizontal(id="columns"):
+            with Vertical(id="left"):
+                yield CorporaPane(self._workspace)
+                yield ModelPane(self._workspace)
+            with Vertical(id="right"):
+                yield TrainingPane()
+                yield GeneratePane(self._workspace)
+        yield from self.compose_bars()
+
+    def on_mount(self) -> None:
+        self._arrange()
+        self.pane(self._active).enter()
+        self.show_keys()
+        in_background(self, self._first_run, self._first_run_found, self.fail)
+
+    def on_unmount(self) -> None:
+        if self.attachment is not None:
+            self.attachment.close()
+
+    # Panes
+
+    def pane(self, name: str) -> Pane:
+        """The pane of that name."""
+        return self.query_one(f"#{name}", Pane)
+
+    @property
+    def _corpora(self) -> CorporaPane:
+        return self.query_one(CorporaPane)
+
+    @property
+    def _model(self) -> ModelPane:
+        return self.query_one(ModelPane)
+
+    @property
+    def _training(self) -> TrainingPane:
+        return self.query_one(TrainingPane)
+
+    @property
+    def _generate(self) -> GeneratePane:
+        return self.query_one(GeneratePane)
+
+    def places(self) -> tuple[str, ...]:
+        return (self._active, actions.WORKBENCH)
+
+    def performer(self, action: Action) -> DOMNode:
+        return self if actions.WORKBENCH in action.where else self.pane(action.where[0])
+
+    def about(self) -> str:
+        return self.pane(self._active).ABOUT
+
+    def on_resize(self, event: Resize) -> None:
+        self._arrange()
+
+    def _arrange(self) -> None:
+        """Lay the panes out for the size: the same four widgets, in columns or one at a time."""
+        wide = self.size.width >= WIDE_COLUMNS and self.size.height >= TALL_ROWS
+        self.set_class(not wide, "-tabs")
+        for column in self.query("#left, #right"):
+            panes = [child for child in column.children if isinstance(child, Pane)]
+            for pane in panes:
+                pane.display = wide or self._active == pane.NAME
+                pane.set_class(self._active == pane.NAME, "-active")
+            column.display = wide or any(self._active == pane.NAME for pane in panes)
+        self.query_one(PaneTabs).show(self._active)
+        self._summarise()
+
+    def _activate(self, name: str) -> None:
+        if name != self._active:
+            self._active = name
+            self._arrange()
+
+    def on_descendant_focus(self, event: DescendantFocus) -> None:
+        super().on_descendant_focus(event)
+        pane = pane_of(event.widget)
+        if pane is not None:
+            self._activate(pane.NAME)
+
+    @on(PaneTabs.Picked)
+    def _tab_picked(self, event: PaneTabs.Picked) -> None:
+        event.stop()
+        self.action_show_pane(event.name)
+
+    def action_show_pane(self, name: str) -> None:
+        """Go to a pane."""
+        self._activate(name)
+        self.pane(name).enter()
+
+    def action_leave_field(self) -> None:
+        """Out of a text field, so that single keys are actions."""
+        self.pane(self._active).hold_focus()
+
+    # The form and the corpora
+
+    @on(CorporaPane.Chosen)
+    def _corpus_chosen(self, event: CorporaPane.Chosen) -> None:
+        event.stop()
+        self._model.choose_corpus(event.path)
+        self.say(f"{event.path.name} is chosen")
+
+    @on(CorporaPane.Told)
+    def _corpus_told(self, event: CorporaPane.Told) -> None:
+        event.stop()
+        description = self._corpora.chosen_description
+        self._model.show_vocabulary(description.vocabulary_size if description else None)
+
+    @on(ModelPane.Changed)
+    def _form_changed(self, event: ModelPane.Changed) -> None:
+        event.stop()
+        config = self._model.form.resolved()
+        if config is not None:
+            self._corpora.use_settings(config.corpus, config.text)
+        path = self._model.corpus_path()
+        if path != self._corpora.chosen:
+            self._corpora.mark_chosen(path)
+
+    def action_show_command(self) -> None:
+        """The form as a command."""
+        try:
+            config, name = self._model.request()
+        except UsageError as error:
+            self._refuse(error)
+        else:
+            self.app.push_screen(CommandScreen(self._workspace, config, name))
+
+    def _refuse(self, error: UsageError) -> None:
+        """Say what is wrong with the form, and go to where it can be put right."""
+        self.fail(error)
+        if CORPUS in self._model.form.problems():
+            self.action_show_pane(actions.CORPORA)
+        else:
+            self._activate(actions.MODEL)
+            self._model.enter_wrong_field()
+
+    # The open run
+
+    def _first_run(self) -> Run | None:
+        store = RunStore(self._workspace)
+        if self._wanted is not None:
+            return store.find(self._wanted)
+        return next(iter([*store.running()[:1], *store.newest(1)]), None)
+
+    def _first_run_found(self, run: Run | None) -> None:
+        if run is not None and self.attachment is None:
+            self.open(run)
+
+    def open(self, run: Run, job: Job | None = None) -> None:
+        """Watch a run from the first byte of its log, and talk to it. A run that is open already stays as it is."""
+        if self.attachment is not None and self.attachment.run == run:
+            if job is not None:
+                self.attachment.take_job(job)
+                self._training.touch([])
+            return
+        self._close_run()
+        self.attachment = Attachment(self, run, job)
+        self._training.attach(self.attachment)
+        self._generate.attach(run)
+        self.attachment.start()
+        self._summarise()
+        self._model.refresh_name()
+        if job is None:
+            in_background(self, run.config, self._fill_form, self.fail)
+
+    def _fill_form(self, config: RunConfig) -> None:
+        self._model.fill(config)
+
+    def _close_run(self) -> None:
+        if self.attachment is not None:
+            self.attachment.close()
+            self.attachment = None
+            self._training.attach(None)
+            self._generate.attach(None)
+            self._summarise()
+
+    def _attached(self, run_name: str) -> Attachment | None:
+        attachment = self.attachment
+        return attachment if attachment is not None and attachment.run.name == run_name else None
+
+    @on(EventsArrived)
+    def _events_arrived(self, event: EventsArrived) -> None:
+        if attachment := self._attached(event.run_name):
+            self._training.touch(attachment.take(event.events))
+            self._summarise()
+
+    @on(StateChanged)
+    def _state_changed(self, event: StateChanged) -> None:
+        if attachment := self._attached(event.run_name):
+            attachment.take_state(event.state)
+            self._run_moved()
+
+    @on(JobEnded)
+    def _job_ended(self, event: JobEnded) -> None:
+        if attachment := self._attached(event.run_name):
+            attachment.look_again()
+            self._run_moved()
+            if event.exit_code not in _ORDERLY:
+                in_background(self, attachment.run.stderr_tail, self._trainer_said, self.fail)
+
+    def _trainer_said(self, tail: str) -> None:
+        """The last line of a trainer that left with an error: it may have left before it could write an event."""
+        last = next((line for line in reversed(tail.splitlines()) if line.strip()), "the trainer left without a word")
+        self.fail(RnnbenchError(last.removeprefix("rnnbench: ")))
+
+    def _run_moved(self) -> None:
+        self._training.touch([])
+        self._summarise()
+        self._model.refresh_name()
+
+    def _summarise(self) -> None:
+        """The open run in the status line, where its own pane cannot be seen."""
+        attachment = self.attachment
+        if attachment is None or self.pane(actions.TRAINING).display:
+            self.status.summarise(Content(""))
+            return
+        state, progress = attachment.state, attachment.progress
+        best = f"  perplexity {figure(progress.best.score.perplexity)}" if progress.best else ""
+        step = f"  step {progress.step:,}" if progress.step else ""
+        self.status.summarise(
+            Content.assemble(
+                (visible(attachment.run.name), "bold"), " ", (state, STATE_STYLES.get(state, "")), step, best
+            )
+        )
+
+    # What can be done to it
+
+    def action_start(self) -> None:
+        """Train what the form says."""
+        try:
+            config, name = self._model.request()
+        except UsageError as error:
+            self._refuse(error)
+            return
+        attachment = self.attachment
+        if attachment is None or attachment.state != RUNNING:
+            self._control.start(config, name, self._started)
+            return
+        question = f"{attachment.run.name} is still training. Start {name} beside it?"
+        self.app.push_screen(
+            ConfirmScreen(question, "Both will be slower. The running one goes on when another is opened."),
+            lambda yes: self._control.start(config, name, self._started) if yes else None,
+        )
+
+    def _started(self, job: Job) -> None:
+        self.say(f"started {job.run.name}")
+        self.open(job.run, job)
+        self.action_show_pane(actions.TRAINING)
+
+    def action_stop(self) -> None:
+        """Stop the open run."""
+        if self.attachment is None or not self.attachment.is_training:
+            self._nothing("no run is training here")
+        else:
+            self._control.stop(self.attachment.run)
+
+    def action_resume(self) -> None:
+        """Go on with the open run."""
+        if self.attachment is None:
+            self._nothing("no run is open")
+        elif self.attachment.is_training:
+            self._nothing(f"{self.attachment.run.name} is training already")
+        else:
+            self._control.resume(self.attachment.run.name, self._resumed)
+
+    def _resumed(self, job: Job) -> None:
+        self.say(f"resuming {job.run.name}")
+        self.open(job.run, job)
+
+    def _nothing(self, message: str) -> None:
+        self.status.say(message, error=True)
+
+    def action_show_runs(self) -> None:
+        """The list of runs; comes back with the name of one to open."""
+        from rnnbench.tui.screens.runs import RunsScreen  # its table is not needed for the first screen
+
+        name = self.attachment.run.name if self.attachment else None
+        self.app.push_screen(RunsScreen(self._workspace, name), self._runs_closed)
+
+    def _runs_closed(self, name: str | None) -> None:
+        if self.attachment is not None and not self.attachment.run.folder.exists():
+            self._close_run()
+        if name is not None:
+            self.open(RunStore(self._workspace).run(name))
+            self.action_show_pane(actions.TRAINING)
+        self._model.refresh_name()

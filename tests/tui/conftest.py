@@ -1,0 +1,278 @@
+"""A small workspace, scripted events, and a workbench driven by keys: no child process, no torch."""
+
+import math
+import threading
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from textual.pilot import Pilot
+from textual.widget import Widget
+
+from rnnbench import workspace as workspace_module
+from rnnbench.config import RunConfig, validate
+from rnnbench.runs import jobs
+from rnnbench.runs.events import CheckpointSaved, EvaluationDone, Event, RunFinished, RunStarted, StepDone
+from rnnbench.runs.log import EventWriter
+from rnnbench.runs.store import Run, RunStore
+from rnnbench.tui.app import WorkbenchApp
+from rnnbench.tui.screens.workbench import WorkbenchScreen
+from rnnbench.workspace import Workspace
+
+WIDE, NARROW = (120, 40), (80, 24)
+STORY = "The clock struck four.\nNobody on the quay looked up.\n" * 20
+_PAUSES = 200
+
+
+def started(**changes: Any) -> RunStarted:
+    """What a run says before its first step."""
+    values: dict[str, Any] = {
+        "device": "cpu",
+        "threads": 2,
+        "torch_version": "2.10",
+        "implementation": "scratch",
+        "parameters": 1000,
+        "planned_steps": 100,
+        "planned_seconds": None,
+        "steps_per_epoch": 10,
+        "tokens_per_step": 64,
+        "steps_per_loss": 1,
+        "corpus_digest": "d",
+        "corpus_characters": 1000,
+        "corpus_tokens": 1000,
+        "vocabulary_size": 20,
+        "validation_tokens": 100,
+        "uniform_loss_nats": math.log(20),
+        "unigram_loss_nats": math.log(12),
+    }
+    return RunStarted(**(values | changes))
+
+
+def step(number: int, *losses: float) -> StepDone:
+    """Training reached a step."""
+    given = losses or (1.0,)
+    return StepDone(
+        step=number,
+        epoch=number / 10,
+        loss_nats=given[-1],
+        losses_nats=given,
+        learning_rate=0.003,
+        gradient_norm=1.0,
+        tokens_per_second=4321.0,
+        elapsed_seconds=float(number),
+    )
+
+
+def evaluated(number: int, loss: float) -> EvaluationDone:
+    """The validation text was scored."""
+    return EvaluationDone(
+        step=number,
+        split="validation",
+        loss_nats=loss,
+        tokens_scored=99,
+        tokens_total=100,
+        characters=100,
+        bytes=100,
+        unknown_tokens=0,
+        spelling_nats=0.0,
+        seconds=0.1,
+        best=True,
+    )
+
+
+def saved(number: int) -> CheckpointSaved:
+    """A checkpoint was written."""
+    return CheckpointSaved(step=number, best=True, bytes=1000)
+
+
+def finished(number: int, reason: str = "finished", message: str = "") -> RunFinished:
+    """The run is over."""
+    return RunFinished(reason=reason, step=number, elapsed_seconds=float(number), message=message)
+
+
+@pytest.fixture
+def script() -> SimpleNamespace:
+    """Events to write, and the hands to write them with."""
+    return SimpleNamespace(
+        started=started,
+        step=step,
+        evaluated=evaluated,
+        saved=saved,
+        finished=finished,
+        write=write,
+        training=training,
+        widget_text=widget_text,
+        WIDE=WIDE,
+        NARROW=NARROW,
+    )
+
+
+@pytest.fixture
+def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Workspace:
+    """A workspace with two small texts and nothing bundled."""
+    monkeypatch.setattr(workspace_module, "bundled_corpora", lambda: tmp_path / "none")
+    folder = tmp_path / "corpora"
+    folder.mkdir()
+    (folder / "story.txt").write_text(STORY, encoding="utf-8")
+    (folder / "山中.txt").write_text("山中有友居，不知春秋。\n" * 60, encoding="utf-8")
+    return Workspace(tmp_path)
+
+
+MakeRun = Callable[..., Run]
+
+
+@pytest.fixture
+def make_run(workspace: Workspace) -> MakeRun:
+    """Makes the folder of a run with a log of the given events."""
+
+    def make(name: str, *events: Event, **tables: Any) -> Run:
+        config = validate({"corpus": {"file": "story.txt"}} | tables)
+        run = RunStore(workspace).create(name, config)
+        write(run, *events)
+        return run
+
+    return make
+
+
+def write(run: Run, *events: Event) -> None:
+    """Append events to a run's log, as its trainer would."""
+    writer = EventWriter(run.events_file)
+    for event in events:
+        writer.append(event)
+    writer.close()
+
+
+class FakeProcess:
+    """A trainer that is there until it is told to leave."""
+
+    def __init__(self) -> None:
+        self.code: int | None = None
+        self.left = threading.Event()
+
+    def poll(self) -> int | None:
+        return self.code
+
+    def wait(self) -> int:
+        self.left.wait(20)
+        return self.code or 0
+
+    def leave(self, code: int) -> None:
+        self.code = code
+        self.left.set()
+
+
+class FakeJobs:
+    """Stands in for the starting of processes: reserves the folder and remembers what was asked."""
+
+    def __init__(self) -> None:
+        self.started: list[tuple[RunConfig, str]] = []
+        self.resumed: list[str] = []
+        self.process = FakeProcess()
+
+    def leave(self, code: int) -> None:
+        """The trainer ends."""
+        self.process.leave(code)
+
+    def start(self, workspace: Workspace, config: RunConfig, name: str) -> jobs.Job:
+        self.started.append((config, name))
+        run = RunStore(workspace).reserve(name)
+        run.stderr_file.touch()
+        return jobs.Job(run, self.process)  # type: ignore[arg-type]
+
+    def resume(self, workspace: Workspace, name: str) -> jobs.Job:
+        self.resumed.append(name)
+        return jobs.Job(RunStore(workspace).find(name), self.process)  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def fake_jobs(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeJobs]:
+    """No process is started."""
+    fake = FakeJobs()
+    monkeypatch.setattr(jobs, "start", fake.start)
+    monkeypatch.setattr(jobs, "resume", fake.resume)
+    yield fake
+    fake.process.left.set()
+
+
+class Bench:
+    """The workbench under a test's hands."""
+
+    def __init__(self, app: WorkbenchApp, pilot: Pilot[int]) -> None:
+        self.app = app
+        self.pilot = pilot
+
+    @property
+    def screen(self) -> WorkbenchScreen:
+        """The first screen, whatever lies over it."""
+        found = self.app.screen_stack[0]
+        assert isinstance(found, WorkbenchScreen)
+        return found
+
+    async def keys(self, *keys: str) -> None:
+        await self.pilot.press(*keys)
+
+    async def type(self, text: str) -> None:
+        """Press the keys of a text."""
+        names = {" ": "space", "/": "slash", ".": "full_stop", "_": "underscore", "-": "minus", "?": "question_mark"}
+        await self.pilot.press(*(names.get(character, character) for character in text))
+
+    async def until(self, condition: Callable[[], Any], what: str = "") -> None:
+        """Wait for something to come true; fails when it does not within some seconds."""
+        for _ in range(_PAUSES):
+            if condition():
+                return
+            await self.pilot.pause(0.02)
+        raise AssertionError(what or "it did not come true:\n" + self.text())
+
+    def text(self) -> str:
+        """The screen as plain lines."""
+        return screen_text(self.app)
+
+    def shows(self, *texts: str) -> Callable[[], bool]:
+        """A condition: all the texts can be read on the screen."""
+        return lambda: all(text in self.text() for text in texts)
+
+    async def see(self, *texts: str) -> None:
+        """Wait until the texts can be read on the screen."""
+        await self.until(self.shows(*texts))
+
+    def focused_in(self, name: str) -> bool:
+        """Whether a widget of that pane has the focus."""
+        focused = self.screen.focused
+        return focused is not None and any(node.id == name for node in focused.ancestors_with_self)
+
+
+def screen_text(app: WorkbenchApp) -> str:
+    """What a terminal would show, a line for each row."""
+    screen = app.screen
+    strips = screen._compositor.render_strips()
+    return "\n".join("".join(segment.text for segment in strip) for strip in strips)
+
+
+def widget_text(widget: Widget) -> str:
+    """What a widget shows."""
+    return "\n".join("".join(segment.text for segment in widget.render_line(y)) for y in range(widget.size.height))
+
+
+@pytest.fixture
+def bench(workspace: Workspace) -> Callable[..., Any]:
+    """Opens the workbench at a size."""
+
+    @asynccontextmanager
+    async def open_bench(size: tuple[int, int] = WIDE, run: str | None = None) -> AsyncIterator[Bench]:
+        app = WorkbenchApp(workspace, run)
+        async with app.run_test(size=size, notifications=True) as pilot:
+            await pilot.pause()
+            yield Bench(app, pilot)
+
+    return open_bench
+
+
+@contextmanager
+def training(run: Run) -> Iterator[None]:
+    """Hold a run's lock, as its trainer does."""
+    with run.locked():
+        yield

@@ -1,0 +1,246 @@
+"""The learning curve, as a picture."""
+
+import math
+from array import array
+
+import pytest
+from rich.cells import cell_len
+from textual.app import App, ComposeResult
+from textual.geometry import Region
+
+from rnnbench.tui.widgets.chart import RULE_STYLES, TRAIN_STYLE, VALIDATION_STYLE, LearningCurve, Rule, Series
+from rnnbench.tui.widgets.drawing import Look, draw
+from rnnbench.tui.widgets.envelope import Envelope
+
+ASCII = Look(ascii=True)
+FALLING = [1000 * 0.8**i + 4 for i in range(25)]
+
+
+def _rows(series, rules=(), width=44, height=11, look=ASCII):
+    envelopes = [Envelope() for _ in series]
+    for item, envelope in zip(series, envelopes, strict=True):
+        envelope.follow(item.steps, item.values)
+    return draw(series, envelopes, rules, width, height, look, "nothing yet")
+
+
+def _picture(*arguments, **options) -> str:
+    return "\n".join("".join(text for text, _ in row).rstrip() for row in _rows(*arguments, **options))
+
+
+def _series(values, name="train", every=10, style="a") -> Series:
+    return Series(name, [every * (i + 1) for i in range(len(values))], values, style)
+
+
+def _art(text: str) -> str:
+    return text.strip("\n")
+
+
+def test_a_falling_perplexity_in_ascii():
+    """Legend, logarithmic axis, curves over rules, steps below: the whole picture without braille."""
+    series = [_series(FALLING), _series([300.0, 60.0, 20.0], "validation", 80)]
+    assert _picture(series, [Rule("uniform", 900.0, "b")]) == _art("""
+* train 8.722  o validation 20.00
+ 1k +--***----------------------------------
+    |    *****
+    |        ****ooo
+    |           ***oooo
+100 +                *oooooo
+    |                    **ooooooooo
+    |                         *****ooooooo
+    |                             *******
+ 10 +                                   ****
+step 0             100            200
+""")
+
+
+def test_a_falling_perplexity_in_braille():
+    """The same curve with eight dots to a cell."""
+    assert _picture([_series(FALLING)], look=Look()) == _art("""
+perplexity  ━ train 8.722
+ 1k ┤ ⠘⠲⢤⣀
+    │    ⠈⠙⠦⣄⡀
+    │        ⠉⠙⠦⢤⣀
+    │            ⠈⠙⠲⢤⣀
+100 ┤                ⠈⠓⠦⣄⡀
+    │                    ⠉⠓⠦⣄⡀
+    │                        ⠉⠓⠲⠤⣄
+    │                            ⠈⠉⠓⠲⠤⣄⣀
+ 10 ┤                                  ⠈⠉⠓⠲⠤
+step 0             100            200
+""")
+
+
+def test_a_linear_axis():
+    """Without the logarithm equal differences are equal distances."""
+    assert _picture([_series([10.0 * i for i in range(1, 11)])], height=8, look=Look(log=False, ascii=True)) == _art("""
+perplexity  * train 100.00
+100 +                                     **
+    |                             *********
+    |                      ********
+ 50 +              *********
+    |       ********
+    |    ****
+step 0                 50                100
+""")
+
+
+def test_values_that_are_no_numbers_are_gaps():
+    """A curve is interrupted where it has no value, and goes on after."""
+    values = [8.0] * 8 + [math.nan] * 6 + [8.0] * 6 + [math.inf] * 5
+    assert _picture([_series(values)], height=6) == _art("""
+perplexity  * train inf
+    |
+    |
+  8 +  ***********          ********
+    |
+step 0             100            200
+""")
+
+
+def test_a_lone_point_can_be_seen():
+    """One evaluation is more than one dot on the screen."""
+    lines = _picture([_series([50.0])], height=6, look=Look()).splitlines()[1:-1]
+    dots = sum(bin(ord(sign) - 0x2800).count("1") for line in lines for sign in line if 0x2800 < ord(sign) < 0x2900)
+    assert dots >= 2
+
+
+@pytest.mark.parametrize("look", [ASCII, Look(), Look(log=False)])
+@pytest.mark.parametrize(
+    "values",
+    [[], [5.0], [4.2] * 30, [math.nan] * 3, [math.inf], [0.0, -3.0], [1.0, 1e300], [1e-300, 5.0], FALLING],
+)
+def test_every_row_is_as_wide_as_the_chart_at_most(values, look):
+    """Whatever the values and however small the room, a row never overflows, and there are as many as asked for."""
+    series = [_series(values, "一个很长的名字")] if values else []
+    for width in (1, 5, 19, 20, 33, 80):
+        for height in (1, 3, 4, 9):
+            rows = _rows(series, [Rule("uniform", 60.0, "b"), Rule("bad", math.nan, "c")], width, height, look)
+            assert len(rows) == height
+            assert max(cell_len("".join(text for text, _ in row)) for row in rows) <= width
+
+
+def test_nothing_yet_is_explained():
+    """An empty chart says what it waits for; the baselines that are known are in the legend already."""
+    picture = _picture([], [Rule("uniform", 60.0, "b")])
+    assert "nothing yet" in picture
+    assert "uniform 60" in picture
+
+
+def test_the_legend_tells_the_last_values_also_when_they_are_not_finite():
+    """A diverged run shows inf, not the last good value."""
+    assert "train inf" in _picture([_series([5.0, 6.0, math.inf])])
+
+
+def test_names_cannot_drive_the_terminal():
+    """A run's name in the legend is shown, not obeyed."""
+    assert "\x1b" not in _picture([_series([5.0, 6.0], "\x1b[31mred")])
+
+
+def test_every_curve_and_rule_keeps_its_style():
+    """The later curve is on top; a rule is behind them."""
+    rows = _rows([_series([8.0] * 5), _series([8.0] * 5, "validation", style="b")], [Rule("r", 8.0, "c")])
+    styles = [style for row in rows[1:-1] for text, style in row[1:] if text.strip()]
+    assert "b" in styles
+    assert "c" in styles
+    assert "a" not in styles
+
+
+class CountingCurve(LearningCurve):
+    """Remembers which regions were to be painted."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.painted: list[Region] = []
+
+    def refresh(self, *regions: Region, **options):
+        self.painted += regions
+        return super().refresh(*regions, **options)
+
+
+class Curves(App[None]):
+    """A chart alone on the screen."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.curve = CountingCurve()
+
+    def compose(self) -> ComposeResult:
+        yield self.curve
+
+
+def _growing(length: int) -> Series:
+    return Series("train", range(1, length + 1), array("d", [5 + 1000 / (i + 1) for i in range(length)]), TRAIN_STYLE)
+
+
+async def test_show_paints_only_what_changed():
+    """The bytes of a redraw follow the change: the same again is no paint, a new point few cells."""
+    rules = [Rule("uniform", 60.0, RULE_STYLES[1])]
+    app = Curves()
+    async with app.run_test(size=(80, 24)) as pilot:
+        app.curve.show([_growing(101)], rules)
+        await pilot.pause()
+        assert "100" in app.curve.text()
+        app.curve.painted.clear()
+        app.curve.show([_growing(101)], rules)
+        assert app.curve.painted == []
+        app.curve.show([_growing(102)], rules)
+        assert 0 < sum(region.area for region in app.curve.painted) < 40
+
+
+async def test_what_is_painted_is_what_was_drawn():
+    """Partial paints add up to the whole picture."""
+    app = Curves()
+    async with app.run_test(size=(80, 24)) as pilot:
+        for length in (1, 2, 50, 101, 102, 130):
+            app.curve.show([_growing(length)], [])
+            await pilot.pause()
+        strips = app.curve.render_lines(Region(0, 0, 80, 24))
+        assert [strip.text.rstrip() for strip in strips] == app.curve.text().splitlines()
+
+
+async def test_the_chart_follows_its_size_and_its_axis():
+    """A resize and toggle_log() redraw at once."""
+    app = Curves()
+    async with app.run_test(size=(80, 24)) as pilot:
+        app.curve.show([_growing(500)], [])
+        await pilot.pause()
+        logarithmic = app.curve.text()
+        assert len(logarithmic.splitlines()) == 24
+        app.curve.toggle_log()
+        assert app.curve.text() != logarithmic
+        app.curve.toggle_log()
+        assert app.curve.text() == logarithmic
+        await pilot.resize_terminal(40, 12)
+        await pilot.pause()
+        assert len(app.curve.text().splitlines()) == 12
+        assert max(map(len, app.curve.text().splitlines())) <= 40
+
+
+async def test_colours_follow_the_theme():
+    """On a light background the curves are not the colours of the dark one."""
+    app = Curves()
+    async with app.run_test(size=(60, 12)) as pilot:
+        app.curve.show([_growing(50), Series("validation", [50], [9.0], VALIDATION_STYLE)], [])
+        await pilot.pause()
+
+        def colours():
+            strips = [app.curve.render_line(y) for y in range(12)]
+            return {segment.style.color for strip in strips for segment in strip if segment.style}
+
+        dark = colours()
+        app.theme = "textual-light"
+        await pilot.pause()
+        assert len(colours()) >= 3
+        assert not dark & colours()
+
+
+async def test_a_series_that_left_is_not_drawn():
+    """Opening another run leaves nothing of the one before."""
+    app = Curves()
+    async with app.run_test(size=(60, 12)) as pilot:
+        app.curve.show([_growing(50)], [])
+        await pilot.pause()
+        app.curve.show([], [])
+        await pilot.pause()
+        assert "train" not in app.curve.text()
+        assert "begins" in app.curve.text()

@@ -1,0 +1,173 @@
+"""The form: what it passes on, what it refuses, what it says while it is typed."""
+
+import pytest
+from textual.widgets import Collapsible, Input, Select
+
+from rnnbench.config import fields, validate
+from rnnbench.runs.store import RunStore
+from rnnbench.tui.form import MAIN, MORE, Form, choices
+from rnnbench.tui.panes.model import ModelPane
+
+
+@pytest.fixture
+def form(workspace):
+    """A form with a corpus."""
+    return Form(RunStore(workspace), {"corpus.file": "story.txt"})
+
+
+def test_form_offers_every_field_of_the_configuration():
+    """A field that is added to the models appears in the form by itself."""
+    assert {*MAIN, *MORE, "corpus.file"} == {field.key for field in fields()}
+
+
+def test_defaults_are_not_passed_on(form):
+    """Only what was set goes into the tables, and a choice set to its default is taken back."""
+    assert form.tables() == {"corpus": {"file": "story.txt"}}
+    form.set("model.cell", "gru")
+    form.set("model.hidden", "32")
+    assert form.tables() == {"corpus": {"file": "story.txt"}, "model": {"cell": "gru", "hidden": 32}}
+    form.set("model.cell", "lstm")
+    form.set("model.hidden", "")
+    assert form.tables() == {"corpus": {"file": "story.txt"}}
+
+
+def test_unset_fields_follow_the_others(form):
+    """The learning rate shown is that of the optimizer, and a budget in steps takes the epochs back."""
+    assert form.following("training.learning_rate") == "0.003"
+    form.set("training.optimizer", "sgd")
+    assert form.following("training.learning_rate") == "1.0"
+    assert form.following("training.epochs") == "10"
+    form.set("training.max_steps", "5")
+    assert form.following("training.epochs") == "off"
+
+
+def test_filled_form_gives_the_same_configuration_back(form):
+    """Whatever a run was made of, its form starts the same again."""
+    config = validate(
+        {
+            "corpus": {"file": "山中.txt", "first_characters": 500},
+            "text": {"reserved": ["<a>", "<b>"]},
+            "model": {"embedding": 64, "hidden": 64, "tie_weights": True},
+            "training": {"optimizer": "sgd", "momentum": 0.9, "clip_norm": "off", "minutes": 0.5},
+            "evaluation": {"sample_prompt": "12"},
+        }
+    )
+    form.fill(config)
+    assert form.problems() == {}
+    assert form.config() == config
+
+
+def test_preset_fills_the_form_and_names_the_run(form):
+    """A preset's choices replace what was there; the run is named after it."""
+    form.set("model.hidden", "9")
+    form.load_preset("demo")
+    assert form.texts["training.minutes"] == "0.75"
+    assert form.name() == "demo"
+    form.load_preset("")
+    assert "training.minutes" not in form.texts
+
+
+def test_name_of_an_existing_run_is_refused(form, make_run):
+    """A run is never overwritten: a taken or an impossible name is a problem of the form."""
+    make_run("taken")
+    form.run_name = "taken"
+    assert form.problems() == {"run.name": "a run of this name exists"}
+    form.run_name = "../x"
+    assert "1 to 64 letters" in form.problems()["run.name"]
+    form.run_name = "free"
+    assert form.problems() == {}
+
+
+async def test_parameters_change_while_typing(bench, script):
+    """The number of parameters and the memory follow each key."""
+    async with bench(script.WIDE) as it:
+        await it.keys("1", "home", "enter", "2")
+        await it.see("404,504 parameters", "MB of memory")
+        field(it, "model.hidden").focus()
+        await it.type("8")
+        await it.see("7,704 parameters")
+        await it.keys("backspace")
+        await it.see("404,504 parameters")
+
+
+async def test_wrong_value_is_told_and_refuses_to_start(bench, fake_jobs, script):
+    """The message stands below the field; starting goes to the field instead."""
+    async with bench(script.WIDE) as it:
+        await it.keys("1", "home", "enter", "2")
+        field(it, "model.hidden").focus()
+        await it.type("-3x")
+        await it.see("! should be a valid integer, not '-3x'")
+        await it.keys("escape", "s")
+        await it.until(lambda: "hidden: should be" in it.screen.status.message)
+        assert not fake_jobs.started
+        assert it.screen.focused is field(it, "model.hidden")
+
+
+async def test_rule_between_fields_is_told(bench, script):
+    """What no single field is to blame for stands where the size would be."""
+    async with bench(script.WIDE) as it:
+        await it.keys("1", "home", "enter")
+        pane = it.screen.query_one(ModelPane)
+        pane.form.set("model.tie_weights", "on")
+        pane._edited()
+        await it.see("tie_weights needs")
+
+
+async def test_choices_turn_with_arrows_and_open_with_enter(bench, script):
+    """Left and right change a choice, enter lists all words, up and down move between fields."""
+    async with bench(script.WIDE) as it:
+        await it.keys("2", "down", "down")
+        cell = field(it, "model.cell")
+        assert it.screen.focused is cell
+        await it.keys("left")
+        words = choices("model.cell")
+        form = it.screen.query_one(ModelPane).form
+        await it.until(lambda: form.texts.get("model.cell") == words[words.index("lstm") - 1])
+        await it.keys("enter", "home", "enter")
+        await it.until(lambda: form.texts.get("model.cell") == words[0])
+        rows = it.screen.query_one(ModelPane).rows()
+        await it.until(lambda: not rows["model.cell"].has_class("-default"))
+        assert rows["model.input"].has_class("-default")
+        await it.keys("up")
+        assert it.screen.focused is field(it, "run.name")
+
+
+async def test_help_of_the_focused_field_is_shown(bench, script):
+    """The bottom line of the pane says what the field means."""
+    async with bench(script.WIDE) as it:
+        await it.keys("2", "down", "down")
+        await it.see("The recurrent cell")
+        await it.keys("down")
+        await it.see("Units in each layer's state")
+
+
+async def test_other_fields_are_made_when_they_are_opened(bench, script):
+    """The rest of the configuration is one key away, and works like the others."""
+    async with bench(script.WIDE) as it:
+        pane = it.screen.query_one(ModelPane)
+        assert "checkpoints.keep" not in pane.rows()
+        pane.query_one(Collapsible).collapsed = False
+        await it.until(lambda: "checkpoints.keep" in pane.rows())
+        await it.until(lambda: field(it, "model.tie_weights").is_mounted)
+        field(it, "checkpoints.keep").value = "7"
+        await it.until(lambda: pane.form.texts.get("checkpoints.keep") == "7")
+        tie = field(it, "model.tie_weights")
+        assert isinstance(tie, Select)
+        tie.value = "on"
+        await it.until(lambda: pane.form.tables().get("model") == {"tie_weights": True})
+
+
+async def test_preset_in_the_form(bench, script):
+    """Choosing a preset shows its values in the fields."""
+    async with bench(script.WIDE) as it:
+        await it.keys("2", "right")
+        pane = it.screen.query_one(ModelPane)
+        await it.until(lambda: pane.form.preset == "demo")
+        await it.until(lambda: field(it, "training.minutes").value == "0.75")
+
+
+def field(it, key):
+    """The widget of a field of the form."""
+    found = it.screen.query_one(ModelPane).rows()[key].control
+    assert isinstance(found, (Input, Select))
+    return found
