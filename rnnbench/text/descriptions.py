@@ -66,6 +66,15 @@ class SplitDescription:
 
 
 @dataclass(frozen=True)
+class BaselineFacts:
+    """How well a split is predicted without a network."""
+
+    name: str
+    loss_nats: float | None
+    bits_per_character: float | None
+
+
+@dataclass(frozen=True)
 class CorpusDescription:
     """A corpus as `corpora show` tells it.
 

@@ -121,8 +121,8 @@ class Source:
             head += more  # what is detected must not depend on the size of the chunks
         detection = self._detect(stream.name, head)
         first = self.lines
-        decoder = _Decoder(stream.name, detection, self.errors, lambda: self.lines - first)
         newlines = io.IncrementalNewlineDecoder(None, translate=True)
+        decoder = _Decoder(stream.name, detection, self.errors, lambda: self.lines - first, newlines)
         raw = head
         try:
             while True:
@@ -178,8 +178,15 @@ class Source:
 class _Decoder:
     """Decodes a stream and knows where it is: offset in bytes, line, how many characters it replaced."""
 
-    def __init__(self, name: str, detection: Detection, errors: str, lines_before: Callable[[], int]) -> None:
-        self.replaced = 0
+    def __init__(
+        self,
+        name: str,
+        detection: Detection,
+        errors: str,
+        lines_before: Callable[[], int],
+        newlines: io.IncrementalNewlineDecoder,
+    ) -> None:
+        self.replaced, self._newlines = 0, newlines
         self._name, self._encoding, self._errors = name, detection.encoding, errors
         self._lines_before = lines_before
         self._decoder = codecs.getincrementaldecoder(detection.encoding)("strict" if errors == "strict" else errors)
@@ -195,8 +202,8 @@ class _Decoder:
             text = self._decoder.decode(raw[mark:], final=not raw)
         except UnicodeDecodeError as error:
             data = pending + raw[mark:]
-            ends = data[: error.start].decode(self._encoding, "replace").count("\n")
-            line = self._lines_before() + ends + 1
+            before = self._newlines.decode(data[: error.start].decode(self._encoding, "replace"), final=True)
+            line = self._lines_before() + before.count("\n") + 1
             raise bad_bytes(
                 self._name, self._encoding, start - len(pending) + error.start, line, data[error.start :]
             ) from None
@@ -213,6 +220,8 @@ def bad_bytes(name: str, encoding: str, offset: int, line: int, data: bytes) -> 
     )
 
 
-def preview(path: Path, characters: int = 4000) -> str:
+def preview(path: Path, characters: int = 4000, corpus: CorpusConfig | None = None) -> str:
     """The first characters of a text, at once however long it is. Raises CorpusError."""
-    return "".join(Source(path, first_characters=characters).chunks())
+    source = Source.of(path, corpus) if corpus is not None else Source(path)
+    source.first_characters = characters
+    return "".join(source.chunks())

@@ -57,6 +57,8 @@ ACTIONS = (
     # In the panes. Actions of the registry's first half come first in the line of keys.
     _act("choose_corpus", "enter", "Choose", "Train on the text under the cursor", CORPORA, BUILT_IN, FOOTER),
     _act("add_corpus", "a", "Add path", "Add a text from anywhere on the disk", CORPORA, FOOTER),
+    _act("turn_encoding", "e", "Encoding", "Read texts in the next encoding: UTF-8, GB18030 ...", CORPORA),
+    _act("turn_errors", "b", "Bad bytes", "Refuse bytes that are not text, or replace them", CORPORA),
     _act("open_choice", "enter", "All choices", "Open the list of a choice", MODEL, BUILT_IN, FOOTER),
     _act("change_choice", "left right", "Change", "The choice before or after", MODEL, BUILT_IN),
     _act("move_field", "up down", "Move", "To the field above or below", MODEL, BUILT_IN),

@@ -7,7 +7,7 @@ import contextlib
 import json
 import subprocess
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from threading import Lock, Thread
 
@@ -17,10 +17,11 @@ from textual.message_pump import MessagePump
 
 from rnnbench.config import CorpusConfig, Section, TextConfig, as_written
 from rnnbench.runs import jobs
-from rnnbench.text.descriptions import CorpusDescription
+from rnnbench.text.descriptions import BaselineFacts, CorpusDescription
 from rnnbench.tui.background import raise_again
 
 _DESCRIPTION = TypeAdapter(CorpusDescription)
+_BASELINES = TypeAdapter(tuple[BaselineFacts, ...])
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,7 @@ class Wanted:
     signature: tuple[int, int]
     corpus: CorpusConfig
     text: TextConfig
+    workspace: Path | None = None
 
     @classmethod
     def of(cls, path: Path, corpus: CorpusConfig, text: TextConfig) -> "Wanted":
@@ -41,10 +43,16 @@ class Wanted:
             signature = (status.st_size, status.st_mtime_ns)
         return cls(path, signature, corpus.model_copy(update={"file": str(path)}), text)
 
+    def with_baselines(self, workspace: Path) -> "Wanted":
+        """The same and what counting achieves on it, for which the text is encoded in the workspace's cache."""
+        return replace(self, workspace=workspace)
+
     def command(self) -> list[str]:
         """The command that describes it."""
         sets = [*_settings("corpus", self.corpus), *_settings("text", self.text)]
-        return [*jobs.PROGRAM, "corpora", "show", "--json", *sets, "--", str(self.path)]
+        place = ["--workspace", str(self.workspace)] if self.workspace else []
+        more = ["--baselines"] if self.workspace else []
+        return [*jobs.PROGRAM, *place, "corpora", "show", "--json", *more, *sets, "--", str(self.path)]
 
 
 def _settings(section: str, choices: Section) -> Iterator[str]:
@@ -58,11 +66,18 @@ def _settings(section: str, choices: Section) -> Iterator[str]:
 class Described(Message):
     """A text was read: either its description, or what is wrong with it."""
 
-    def __init__(self, wanted: Wanted, description: CorpusDescription | None, problem: str = "") -> None:
+    def __init__(
+        self,
+        wanted: Wanted,
+        description: CorpusDescription | None,
+        problem: str = "",
+        baselines: tuple[BaselineFacts, ...] = (),
+    ) -> None:
         super().__init__()
         self.wanted = wanted
         self.description = description
         self.problem = problem
+        self.baselines = baselines
 
 
 class Describer:
@@ -130,8 +145,8 @@ class Describer:
 def _answer(wanted: Wanted, output: bytes, complaint: bytes) -> Described:
     try:
         record = json.loads(output)
-        record.pop("schema_version", None)
-        return Described(wanted, _DESCRIPTION.validate_python(record))
+        rows = record.pop("baselines", {}).get("rows", [])
+        return Described(wanted, _DESCRIPTION.validate_python(record), "", _BASELINES.validate_python(rows))
     except (ValueError, AttributeError, ValidationError):
         problem = complaint.decode("utf-8", "replace").strip().removeprefix("rnnbench: ")
         return Described(wanted, None, problem or "the text could not be described")

@@ -23,7 +23,13 @@ async def test_text_under_the_cursor_is_described(bench, script):
     """Counts, splits and the most common symbols follow the cursor, without a choice."""
     async with bench(script.WIDE) as it:
         await it.keys("1", "home")
-        await it.see("1,060 characters", "vocabulary of 24", "validation", "% unknown", "most common ␣")
+        await it.see(
+            "1,060 characters",
+            "vocabulary of 24",
+            "validation",
+            "of the validation tokens are unknown",
+            "most common ␣",
+        )
         await it.keys("down")
         await it.see("720 characters", "山中有友居")
 
@@ -77,11 +83,29 @@ async def test_split_of_the_form_is_used(bench, script):
     """The splits shown are those that the form asks for."""
     async with bench(script.WIDE) as it:
         await it.keys("1", "home", "enter")
-        await it.see("validation 106 tokens")
+        await it.see("validation 106")
         pane = it.screen.query_one(ModelPane)
         pane.form.set("corpus.validation_fraction", "0.5")
         pane.post_message(ModelPane.Changed())
-        await it.see("validation 530 tokens")
+        await it.see("validation 530")
+
+
+async def test_counting_baselines_of_the_chosen_text_are_told(bench, script):
+    """What a network has to beat stands with the chosen text."""
+    async with bench(script.WIDE) as it:
+        await it.keys("1", "home", "enter")
+        await it.see("perplexity of unigram", "5-gram", "xz -9")
+
+
+async def test_encoding_and_bad_bytes_are_chosen_by_key(bench, workspace, script):
+    """A text in an encoding that cannot be told is read by turning to the right one; bad bytes can be replaced."""
+    (workspace.root / "corpora" / "aaa.txt").write_bytes("山中有一间小小的邮局。\n".encode("gb18030") * 40 + b"\xff\n")
+    async with bench(script.WIDE) as it:
+        await it.keys("1", "home", "enter", "e", "e")
+        await it.see("gb18030: byte 920", "b replaces bytes")
+        await it.keys("b")
+        await it.see("1 characters replaced", "山中有一间小小的邮局")
+        assert it.screen.query_one(ModelPane).form.texts["corpus.encoding"] == "gb18030"
 
 
 async def test_no_texts_at_all_is_said(bench, workspace, script):

@@ -287,7 +287,7 @@ async def test_idle_workbench_paints_nothing(bench, make_run, script, monkeypatc
     """With a finished run open and nobody typing, not a byte goes to the terminal."""
     make_run("r", script.started(), script.step(1), script.finished(1))
     async with bench(script.WIDE) as it:
-        await it.see("finished", "vocabulary of")
+        await it.see("finished", "vocabulary of", "5-gram")
         await it.pilot.pause(0.6)
         written = []
         monkeypatch.setattr(it.app, "_display", lambda screen, renderable: written.append(renderable))

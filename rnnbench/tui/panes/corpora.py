@@ -1,7 +1,7 @@
 """The corpora pane: which texts there are, what is in the one under the cursor, which one is chosen."""
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
@@ -18,6 +18,8 @@ from textual.widgets.option_list import Option
 
 from rnnbench.config import CorpusConfig, TextConfig
 from rnnbench.errors import RnnbenchError
+from rnnbench.metrics import perplexity
+from rnnbench.runs.narration import figure
 from rnnbench.tui import actions
 from rnnbench.tui.background import in_background
 from rnnbench.tui.cells import cell_len, cut, padded, size_text
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
 
 _PREVIEW_CHARACTERS = 1200
 _LONGEST_NAME = 32
+_ENCODINGS = ("auto", "utf-8", "gb18030", "big5", "utf-16", "latin-1")
 
 
 class CorporaPane(Pane):
@@ -53,6 +56,14 @@ class CorporaPane(Pane):
             super().__init__()
             self.path = path
 
+    class ReadAs(Message):
+        """The user wants the texts read in another way: in an encoding, or with bad bytes replaced."""
+
+        def __init__(self, key: str, value: str) -> None:
+            super().__init__()
+            self.key = key
+            self.value = value
+
     class Told(Message):
         """What the chosen text holds is known now, or why it cannot be read."""
 
@@ -63,7 +74,7 @@ class CorporaPane(Pane):
         self._chosen: Path | None = None
         self._settings = (CorpusConfig(file="?"), TextConfig())
         self._answers: dict[Wanted, Described] = {}
-        self._previews: dict[Path, str] = {}
+        self._previews: dict[Wanted, str] = {}
         self._describer = Describer(self)
 
     def compose(self) -> ComposeResult:
@@ -153,13 +164,13 @@ class CorporaPane(Pane):
             path = Path(os.path.abspath(Path(event.value.strip()).expanduser()))  # noqa: PTH100 - links stay as named
             in_background(
                 self,
-                partial(_read_preview, path),
+                partial(_read_preview, path, self._settings[0]),
                 partial(self._path_accepted, path),
                 lambda error: self._show_problem(error.message),
             )
 
     def _path_accepted(self, path: Path, text: str) -> None:
-        self._previews[path] = text
+        self._previews[self._wanted(path)] = text
         self.query_one("#corpus-path", Input).value = ""
         self._choose(path)
         self.enter()
@@ -187,18 +198,33 @@ class CorporaPane(Pane):
         return Wanted.of(path, *self._settings)
 
     def _describe(self) -> None:
-        """Ask for what is not known of the text under the cursor and of the chosen one."""
-        paths = [path for path in (self.highlighted, self._chosen) if path is not None]
-        self._describer.want(*(wanted for path in paths if (wanted := self._wanted(path)) not in self._answers))
-        for path in paths:
-            if path not in self._previews:
-                in_background(self, partial(_read_preview, path), partial(self._previewed, path), _nothing)
+        """Ask for what is not known of the text under the cursor and of the chosen one; counting comes last."""
+        wanted = [self._wanted(path) for path in (self.highlighted, self._chosen) if path is not None]
+        counted = [wanted[-1].with_baselines(self._workspace.root)] if self._chosen is not None else []
+        self._describer.want(*(item for item in (*wanted, *counted) if item not in self._answers))
+        for item in wanted:
+            if item not in self._previews:
+                work = partial(_read_preview, item.path, item.corpus)
+                in_background(self, work, partial(self._previewed, item), _nothing)
         self._show_facts()
         self.post_message(self.Told())
 
-    def _previewed(self, path: Path, text: str) -> None:
-        self._previews[path] = text
+    def _previewed(self, wanted: Wanted, text: str) -> None:
+        self._previews[wanted] = text
         self._show_facts()
+
+    # How it is read
+
+    def action_turn_encoding(self) -> None:
+        """The next encoding that the text may be in."""
+        now = self._settings[0].encoding
+        place = _ENCODINGS.index(now) if now in _ENCODINGS else 0
+        self.post_message(self.ReadAs("corpus.encoding", _ENCODINGS[(place + 1) % len(_ENCODINGS)]))
+
+    def action_turn_errors(self) -> None:
+        """Refuse bytes that are not text, or replace and count them."""
+        strict = self._settings[0].errors == "strict"
+        self.post_message(self.ReadAs("corpus.errors", "replace" if strict else "strict"))
 
     @on(Described)
     def _described(self, event: Described) -> None:
@@ -213,14 +239,17 @@ class CorporaPane(Pane):
         if path is None:
             facts.show(Content.styled("No texts here yet. Add one by its path.", "dim"))
             return
-        answer = self._answers.get(self._wanted(path))
-        facts.show(Content("\n").join([*_facts(answer), *_shown_preview(self._previews.get(path, ""))]))
+        wanted = self._wanted(path)
+        counted = self._answers.get(wanted.with_baselines(self._workspace.root))
+        answer = self._answers.get(wanted)
+        lines = [*_facts(answer), *_baselines(counted, chosen=path == self._chosen), *_contents(answer)]
+        facts.show(Content("\n").join([*lines, *_shown_preview(self._previews.get(wanted, ""))]))
 
 
-def _read_preview(path: Path) -> str:
-    from rnnbench.text.sources import preview  # numpy: not before the first screen
+def _read_preview(path: Path, corpus: CorpusConfig) -> str:
+    from rnnbench.text.sources import preview  # not before the first screen
 
-    return preview(path, _PREVIEW_CHARACTERS)
+    return preview(path, _PREVIEW_CHARACTERS, corpus)
 
 
 def _nothing(error: RnnbenchError) -> None:
@@ -240,6 +269,7 @@ def _facts(answer: Described | None) -> Iterable[Content]:
         return
     if answer.description is None:
         yield Content.styled(visible(answer.problem), "$text-error")
+        yield Content.styled("e tries another encoding, b replaces bytes that are not text", "dim")
         return
     facts = answer.description
     sure = "" if facts.encoding_confidence >= 1 else f" ({facts.encoding_confidence:.0%} sure)"
@@ -251,17 +281,55 @@ def _facts(answer: Described | None) -> Iterable[Content]:
         facts.encoding,
         sure,
     )
-    texts = f", {len(facts.members):,} texts" if len(facts.members) > 1 else ""
+    texts = f"  {len(facts.members):,} texts" if len(facts.members) > 1 else ""
     yield Content.assemble("vocabulary of ", (f"{facts.vocabulary_size:,}", "bold"), f" ({facts.tokenizer}){texts}")
     if facts.switches:
         yield Content.styled(f"changed by {', '.join(facts.switches)} (lossy)", "$text-warning")
     if facts.replaced:
         yield Content.styled(f"{facts.replaced:,} characters replaced: bytes that are not text", "$text-warning")
-    for split in facts.splits:
-        unknown = f", {split.out_of_vocabulary_rate:.2%} unknown" if split.name != "train" else ""
-        yield Content.assemble((f"{split.name:<11}", "dim"), f"{split.tokens:,} tokens", (unknown, "dim"))
+    yield Content("  ").join(
+        Content.assemble((f"{split.name} ", "dim"), f"{split.tokens:,}") for split in facts.splits if split.tokens
+    )
+    unknown = {split.name: split.out_of_vocabulary_rate for split in facts.splits}.get("validation", 0.0)
+    if unknown:
+        yield Content.assemble((f"{unknown:.2%}", "$text-warning"), " of the validation tokens are unknown")
+
+
+def _contents(answer: Described | None) -> Iterable[Content]:
+    """How the text is cut and what is frequent in it."""
+    facts = answer.description if answer else None
+    if facts is None:
+        return
+    if facts.tokenizer != "character":
+        yield Content.assemble(("tokens", "dim"), " ", *_alternating(facts.opening))
     common = " ".join(_symbol(token) for token, _ in facts.most_common[:14])
     yield Content.assemble(("most common", "dim"), f" {common}")
+
+
+def _alternating(tokens: Sequence[str]) -> Iterable[tuple[str, str]]:
+    """Tokens one after the other, every second one underlined, so that their edges show."""
+    for number, token in enumerate(tokens):
+        yield _symbol(token), "underline" if number % 2 else ""
+
+
+def _baselines(answer: Described | None, *, chosen: bool) -> Iterable[Content]:
+    """What guessing and counting achieve on the chosen text: the figures a network has to beat."""
+    if answer is None or not answer.baselines:
+        if chosen and answer is None:
+            yield Content.styled("counting baselines ...", "dim")
+        return
+    perplexities = [
+        Content.assemble((f"{row.name} ", "dim"), figure(perplexity(row.loss_nats)))
+        for row in answer.baselines
+        if row.loss_nats is not None and row.name != "uniform"
+    ]
+    yield Content.assemble(("perplexity of ", "dim"), Content("  ").join(perplexities))
+    bits = [
+        Content.assemble((f"{row.name} ", "dim"), f"{row.bits_per_character:.2f}")
+        for row in answer.baselines
+        if row.bits_per_character is not None and row.name not in ("uniform", "unigram")
+    ]
+    yield Content.assemble(("bits/character ", "dim"), Content("  ").join(bits))
 
 
 def _symbol(token: str) -> str:
@@ -270,5 +338,4 @@ def _symbol(token: str) -> str:
 
 def _shown_preview(text: str) -> Iterable[Content]:
     if text:
-        yield Content("")
         yield Content.styled(visible(text, keep_newlines=True).strip("\n"), "dim")

@@ -94,6 +94,11 @@ class ModelPane(Pane):
         self.form.set(CORPUS, path.name if by_name else str(path))
         self._edited()
 
+    def choose(self, key: str, text: str) -> None:
+        """Set one field from outside the form."""
+        self.form.set(key, text)
+        self._edited()
+
     def fill(self, config: RunConfig) -> None:
         """Take the choices of a run."""
         self.form.fill(config)

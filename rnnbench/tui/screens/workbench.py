@@ -152,6 +152,12 @@ class WorkbenchScreen(PlaceScreen):
         self._model.choose_corpus(event.path)
         self.say(f"{event.path.name} is chosen")
 
+    @on(CorporaPane.ReadAs)
+    def _read_as(self, event: CorporaPane.ReadAs) -> None:
+        event.stop()
+        self._model.choose(event.key, event.value)
+        self.say(f"{event.key} is {event.value}")
+
     @on(CorporaPane.Told)
     def _corpus_told(self, event: CorporaPane.Told) -> None:
         event.stop()
