@@ -56,6 +56,9 @@ class CorpusConfig(Section):
     members: str = _option("", "Which texts of an archive or folder, as a pattern such as 0*.txt", flag="--members")
     maximum_gigabytes: float = _option(4.0, "An archive that unpacks to more is refused", gt=0, le=1000)
     first_characters: Annotated[int | None, Off] = _option(None, "Use only this many characters of the text", ge=2)
+    train_tokens: Annotated[int | None, Off] = _option(
+        None, "Train on only this many tokens from the start; validation follows them", ge=2
+    )
     validation_fraction: float = _option(
         0.1, "Share of the text, after the training part, for validation", gt=0, le=0.5
     )
@@ -171,6 +174,7 @@ class EvaluationConfig(Section):
     sample_prompt: str = _option("", "Text the samples of a run begin from; empty: the start of the validation text")
     sample_length: int = _option(160, "Tokens sampled at each evaluation; 0 for none", ge=0, le=10000)
     sample_temperature: float = _option(0.8, "Temperature of those samples", gt=0, le=100)
+    sample_greedy: bool = _option(False, "Always take the most probable token in those samples")
 
 
 class CheckpointConfig(Section):

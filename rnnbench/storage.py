@@ -107,7 +107,21 @@ def write_json(path: Path, value: Any) -> None:
 
 
 def read_file(path: Path, *, limit: int | None = None) -> bytes:
-    """The bytes of a regular file, not followed through a link; BadDataError when there are more than `limit`."""
+    """The bytes of a regular file, not followed through a link.
+
+    Raises FileNotFoundError when it is not there, BadDataError when it cannot be read or has more than `limit` bytes.
+    """
+    try:
+        return _read_regular(path, limit)
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        if error.errno == errno.ELOOP:
+            raise BadDataError(f"{path} is a link; it is not followed", "put the file itself in its place") from None
+        raise BadDataError(f"cannot read {path}: {error.strerror or error}") from None
+
+
+def _read_regular(path: Path, limit: int | None) -> bytes:
     descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
     try:
         status = os.fstat(descriptor)
@@ -309,6 +323,21 @@ def try_lock(path: Path) -> int | None:
             time.sleep(0.02)
     os.close(descriptor)
     return None
+
+
+@contextlib.contextmanager
+def folder_lock(path: Path) -> Iterator[None]:
+    """Wait for a folder's lock and hold it; it leaves no file. Where the disk knows no such locks, nobody waits."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    except OSError as error:
+        raise explain(error, "lock", path) from error
+    try:
+        with contextlib.suppress(OSError):
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def lock_is_held(path: Path) -> bool:

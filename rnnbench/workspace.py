@@ -16,6 +16,16 @@ def bundled_corpora() -> Path:
     return installed if installed.is_dir() else _PACKAGE.parent / "corpora"
 
 
+def _is_there(path: Path) -> bool:
+    """Whether something has this name, be it readable or not: who opens it says what is wrong with it."""
+    try:
+        return path.is_symlink() or path.exists()
+    except PermissionError:
+        return True
+    except OSError:  # such as a name that is too long
+        return False
+
+
 @dataclass(frozen=True)
 class Workspace:
     """A folder with `corpora/` and `runs/`."""
@@ -61,7 +71,7 @@ class Workspace:
         if given.name == name:
             candidates += [folder / f"{name}{end}" for folder in self.corpora_folders for end in ("", *TEXT_SUFFIXES)]
         for path in candidates:
-            if path.exists():
+            if _is_there(path):
                 return path.absolute()
         known = ", ".join(path.stem for path in self.corpora()) or "none"
         raise CorpusError(f"corpus not found: {name}", f"texts known by name: {known}")

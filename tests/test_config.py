@@ -496,7 +496,7 @@ def test_every_written_form_reads_back_the_same(config: RunConfig) -> None:
     assert validate(tomllib.loads(configuration.to_toml(config))) == config
     assert configuration.from_json(configuration.to_json(config)) == config
     assert validate(configuration.to_tables(config)) == config
-    assert json.loads(configuration.to_json(config))["corpus"]["file"] == "small"
+    assert json.loads(configuration.to_json(config))["corpus"]["file"] == config.corpus.file
 
 
 def test_options_are_as_short_as_they_can_be() -> None:

@@ -9,7 +9,7 @@ import typer
 from rnnbench import config as configuration
 from rnnbench.cli import output
 from rnnbench.config import RunConfig, Values
-from rnnbench.errors import RnnbenchError, UnavailableError, UsageError
+from rnnbench.errors import CorpusError, RnnbenchError, UnavailableError, UsageError
 from rnnbench.runs import jobs
 from rnnbench.runs.store import FINISHED, Run, RunStore
 from rnnbench.workspace import Workspace
@@ -66,7 +66,7 @@ def train(
     flags = _flags(context.params)
     sets = [configuration.parse_setting(text) for text in setting or []]
     chosen = resolve(preset, config, configuration.join(flags, *sets))
-    path = workspace.find_corpus(chosen.corpus.file)
+    path = find_corpus(workspace, chosen.corpus.file)
     if path.parent not in workspace.corpora_folders:  # a path must mean the same text when the run is resumed elsewhere
         chosen = configuration.validate(configuration.merge(chosen.model_dump(), {"corpus": {"file": str(path)}}))
     if dry_run_only:
@@ -82,6 +82,19 @@ def train(
         open_workbench(workspace, name)
         return
     train_here(workspace, store.create(name, chosen), chosen, as_json=json)
+
+
+def find_corpus(workspace: Workspace, name: str) -> Path:
+    """The text of that name. Raises CorpusError, which for a text of the catalogue says how to get it."""
+    try:
+        return workspace.find_corpus(name)
+    except CorpusError as error:
+        from rnnbench.text import catalogue
+
+        if name not in {entry.name for entry in catalogue.entries()}:
+            raise
+        hint = f"get it with `rnnbench corpora get {name}`, or use a bundled one: --corpus harbour-clock"
+        raise CorpusError(error.message, hint) from None
 
 
 def _flags(parameters: dict[str, Any]) -> Values:

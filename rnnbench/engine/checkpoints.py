@@ -150,7 +150,9 @@ def read_manifest(path: Path) -> Manifest:
         raise
     except OSError as error:
         raise CheckpointError(f"cannot read {path}: {error.strerror}") from None
-    except (BadDataError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+    except BadDataError as error:
+        raise CheckpointError(error.message, error.hint) from None
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         raise CheckpointError(f"{path} is damaged") from None
 
 

@@ -13,11 +13,13 @@ _SMALL = 0.01  # the standard deviation from which the tutorials draw their weig
 
 
 def chosen_implementation(model: ModelConfig) -> str:
-    """What `auto` means: torch's layers, but our own loop for cells that torch lacks, and for one-hot input, which
-    torch's layers would need as dense rows."""
+    """What `auto` means: torch's layers, but our fast form for one-hot input, which they would need as dense rows, and
+    our plain loop for cells that torch lacks."""
     if model.implementation != "auto":
         return model.implementation
-    return "torch" if model.cell in TORCH_LAYERS and model.input != "one_hot" else "scratch"
+    if model.cell not in TORCH_LAYERS:
+        return "scratch"
+    return "fused" if model.input == "one_hot" else "torch"
 
 
 class TorchStack(nn.Module):

@@ -184,7 +184,10 @@ def _sample(session: Session) -> SampleDrawn:
     first = [int(number) for number in session.corpus.split("validation").ids[:_OPENING]]
     prompt = choices.sample_prompt or vocabulary.decode(first)
     decoding = sampling.Decoding(
-        length=choices.sample_length, temperature=choices.sample_temperature, seed=session.config.training.seed
+        length=choices.sample_length,
+        temperature=choices.sample_temperature,
+        greedy=choices.sample_greedy,
+        seed=session.config.training.seed,
     )
     tokens = sampling.generate(session.network, vocabulary, prompt, decoding)
     return SampleDrawn(step=session.position.step, prompt=prompt, text="".join(token.text for token in tokens))

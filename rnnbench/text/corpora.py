@@ -22,12 +22,14 @@ from rnnbench.text.sources import Report, Source, preview, silent
 from rnnbench.text.statistics import StatisticsCounter, zipf_curve
 from rnnbench.text.tokenizers import Numberer, Tokenizer, TokenizerFacts
 from rnnbench.text.vocabulary import Numbering, Vocabulary
+from rnnbench.visible import visible
 
 __all__ = ["CorpusDescription", "EncodedCorpus", "Split", "describe", "encode", "preview"]
 
 _FORMAT = 2
 _BLOCK = 1 << 20
 _MOST_COMMON = 20
+_REST = "rest"
 _OPENING = 80  # tokens shown as the tokenizer cuts them
 _UNICODE = 0x110000 - 0x800  # code points that are not surrogates
 _KEPT_BYTES = 128 << 20  # numbers that `describe` keeps in memory rather than reading the text again
@@ -106,17 +108,20 @@ class EncodedCorpus:
         )
 
 
-def split_spans(tokens: int, corpus: CorpusConfig) -> dict[str, tuple[int, int]]:
+def split_spans(tokens: int, corpus: CorpusConfig, name: str = "the text") -> dict[str, tuple[int, int]]:
     """Contiguous spans: training first, then validation, then test. Raises CorpusError when one would be empty."""
     test = int(tokens * corpus.test_fraction)
     validation = int(tokens * corpus.validation_fraction)
     train = tokens - validation - test
+    if corpus.train_tokens is not None:
+        train = min(train, corpus.train_tokens)
     if train < 2 or validation < 2:
         smallest = math.ceil(2 / min(corpus.validation_fraction, 1 - corpus.validation_fraction - corpus.test_fraction))
         raise CorpusError(
-            f"the text has {tokens} tokens, too few to train and validate on", f"it needs at least {smallest:,}"
+            f"{name} has {tokens} tokens, too few to train and validate on", f"it needs at least {smallest:,}"
         )
-    return {"train": (0, train), "validation": (train, train + validation), "test": (train + validation, tokens)}
+    test_start = train + validation
+    return {"train": (0, train), "validation": (train, test_start), "test": (test_start, test_start + test)}
 
 
 # -- encoding to disk ----------------------------------------------------------------------------------------------
@@ -128,10 +133,11 @@ def encode(path: Path, corpus: CorpusConfig, text: TextConfig, cache: Path, repo
     Two processes may do this at once: each works in a folder of its own and the first rename wins. What was
     interrupted leaves nothing behind.
     """
-    file_digest = Source.of(path, corpus).raw(report)
+    source = Source.of(path, corpus)
+    stamps, file_digest = source.container.stamps, source.raw(report)
     digest = _pipeline_digest(file_digest, corpus, text)
     folder = cache / digest
-    cached = _load(folder, digest)
+    cached = _load(folder, digest, report)
     if cached is not None:
         return cached
     storage.make_folder(cache)
@@ -139,25 +145,28 @@ def encode(path: Path, corpus: CorpusConfig, text: TextConfig, cache: Path, repo
     storage.make_folder(working)
     try:
         _encode_into(working, path, (corpus, text), file_digest, report)
-        _publish(working, folder)
+        if Source.of(path, corpus).container.stamps != stamps:
+            raise CorpusError(f"{visible(str(path))} changed while it was read", "try again when nobody writes to it")
+        _publish(working, folder, report)
     finally:
         if working.exists():
             storage.remove_folder(working)
-    loaded = _load(folder, digest)
+    loaded = _load(folder, digest, silent)  # what is published is whole: too late to stop
     if loaded is None:
         raise BadDataError(f"the encoded text in {folder} cannot be read back")
     return loaded
 
 
-def _publish(working: Path, folder: Path) -> None:
-    if folder.exists() and _load(folder, folder.name) is None:
-        storage.remove_folder(folder)  # damaged: made again
-    try:
-        working.rename(folder)
-        storage.sync_folder(folder.parent)
-    except OSError as error:
-        if not folder.exists():
-            raise storage.explain(error, "write", folder) from error
+def _publish(working: Path, folder: Path, report: Report) -> None:
+    with storage.folder_lock(folder.parent):  # else what one process found damaged may be another's new and whole one
+        if folder.exists() and _load(folder, folder.name, report) is None:
+            storage.remove_folder(folder)  # made again
+        try:
+            working.rename(folder)
+            storage.sync_folder(folder.parent)
+        except OSError as error:
+            if not folder.exists():
+                raise storage.explain(error, "write", folder) from error
 
 
 def _pipeline_digest(file_digest: str, corpus: CorpusConfig, text: TextConfig) -> str:
@@ -166,19 +175,41 @@ def _pipeline_digest(file_digest: str, corpus: CorpusConfig, text: TextConfig) -
     return storage.sha256(json.dumps(parts, sort_keys=True).encode())[:40]
 
 
-def _load(folder: Path, digest: str) -> EncodedCorpus | None:
-    """The encoded corpus in a cache folder; None when it is absent or damaged, to be made again."""
+def _load(folder: Path, digest: str, report: Report) -> EncodedCorpus | None:
+    """The encoded corpus in a cache folder; None when it is absent or damaged, to be made again.
+
+    Every id and every figure is verified: a flipped bit would be trained on, or weigh a score, and nobody would know.
+    SHA-256 takes about a gigabyte of ids a second, as it does of the text.
+    """
     try:
         record = storage.read_json(folder / "corpus.json", limit=1 << 30)
+        if record.pop("seal") != _seal(record):
+            return None
         known = Vocabulary.from_json(record.pop("vocabulary"))
         splits = tuple(SplitFacts(**facts) for facts in record.pop("splits"))
         members = tuple(MemberFacts(**facts) for facts in record.pop("members"))
         switches = tuple(record.pop("switches"))
         corpus = EncodedCorpus(folder, **record, members=members, switches=switches, splits=splits, vocabulary=known)
-        whole = (folder / "ids.bin").stat().st_size == corpus.tokens * np.dtype(corpus.dtype).itemsize
+        size = corpus.tokens * np.dtype(corpus.dtype).itemsize
+        whole = (folder / "ids.bin").stat().st_size == size
+        whole = whole and _digest_of_ids(folder / "ids.bin", corpus.dtype, size, report) == corpus.ids_digest
     except (OSError, BadDataError, TypeError, KeyError, AttributeError):
         return None
     return corpus if whole and corpus.digest == digest else None
+
+
+def _seal(record: dict[str, Any]) -> str:
+    return storage.sha256(json.dumps(record, sort_keys=True).encode())
+
+
+def _digest_of_ids(path: Path, dtype: str, size: int, report: Report) -> str:
+    digest, done = hashlib.sha256(dtype.encode()), 0
+    with path.open("rb") as file:
+        while block := file.read(_BLOCK):
+            report("verifying ids", done, size)
+            digest.update(block)
+            done += len(block)
+    return digest.hexdigest()
 
 
 def _encode_into(
@@ -190,8 +221,9 @@ def _encode_into(
     reader.source.hashing = False  # the digest is known
     store = NumberFile(folder / "numbers.bin")
     store.write(reader.parts(report))
-    spans, kinds = split_spans(store.tokens, corpus), reader.numbers.tokens
+    spans, kinds = split_spans(store.tokens, corpus, visible(str(path))), reader.numbers.tokens
     counts = _count_spans(store.parts("counting tokens", report), spans, len(kinds))
+    _refuse_monotony(visible(str(path)), kinds, counts, reader.numbers.tokenizer.facts)
     numbering = _vocabulary(kinds, counts, text, reader.numbers.tokenizer.facts, file_digest)
     dtype = _smallest_dtype(len(numbering.vocabulary) - 1)
     ids_digest = _write_ids(store.parts("writing ids", report), numbering, dtype, folder / "ids.bin")
@@ -209,7 +241,7 @@ def _encode_into(
         "splits": [asdict(facts) for facts in _facts(spans, counts, kinds, numbering)],
         "vocabulary": numbering.vocabulary.to_json(),
     }
-    storage.write_json(folder / "corpus.json", record)
+    storage.write_json(folder / "corpus.json", {**record, "seal": _seal(record)})
 
 
 @dataclass
@@ -329,8 +361,11 @@ def _write_ids(parts: Iterable[Part], numbering: Numbering, dtype: str, path: Pa
 
 
 def _count_spans(parts: Iterable[Part], spans: dict[str, tuple[int, int]], kinds: int) -> dict[str, Counts]:
-    """How often each number occurs in each span."""
+    """How often each number occurs in each span, and in what is left of the text behind them."""
     counts = {name: np.zeros(kinds, dtype=np.int64) for name in spans}
+    rest = max(stop for _, stop in spans.values())
+    spans = {**spans, _REST: (rest, 1 << 62)}
+    counts[_REST] = np.zeros(kinds, dtype=np.int64)
     position = 0
     for part in parts:
         for name, (start, stop) in spans.items():
@@ -340,6 +375,15 @@ def _count_spans(parts: Iterable[Part], spans: dict[str, tuple[int, int]], kinds
                 counts[name][: len(found)] += found
         position += len(part)
     return counts
+
+
+def _refuse_monotony(name: str, tokens: list[str], counts: dict[str, Counts], facts: TokenizerFacts) -> None:
+    """Raise CorpusError for a text of one kind of token or of blanks: nothing can be learned from it."""
+    found = np.flatnonzero(np.asarray(sum(counts.values())))
+    if len(found) < 2:
+        raise CorpusError(f"{name} has only one kind of token", "a model needs at least 2 to choose between")
+    if all(tokenizers.shown(facts, tokens[number]).isspace() for number in found):
+        raise CorpusError(f"{name} holds only blanks", "a corpus needs at least 1 character that is not blank")
 
 
 def _vocabulary(
@@ -436,9 +480,10 @@ def describe(
     reader = Reader.of(path, corpus, text, report)
     reader.counter = StatisticsCounter()
     tokens, kept = _gather(reader.parts(report))
-    spans, kinds = split_spans(tokens, corpus), reader.numbers.tokens
+    spans, kinds = split_spans(tokens, corpus, visible(str(path))), reader.numbers.tokens
     again = Reader(Source.of(path, corpus), text, reader.numbers).parts(report) if kept is None else kept
     counts = _count_spans(again, spans, len(kinds))
+    _refuse_monotony(visible(str(path)), kinds, counts, reader.numbers.tokenizer.facts)
     file_digest = Source.of(path, corpus).raw(report) if corpus.first_characters else reader.source.sha256
     numbering = _vocabulary(kinds, counts, text, reader.numbers.tokenizer.facts, file_digest)
     total = np.asarray(sum(counts.values()))

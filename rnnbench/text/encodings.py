@@ -19,9 +19,7 @@ _MARKS = (
 _SUPERSETS = {
     "gb2312": "gb18030",
     "gbk": "gb18030",
-    "hz": "gb18030",
-    "big5hkscs": "big5",
-    "cp950": "big5",
+    "big5": "cp950",  # what is called Big5 was mostly written on Windows: the web's decoders read it so too
     "ascii": "utf-8",
 }
 _CANDIDATES = 4

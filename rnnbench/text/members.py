@@ -24,9 +24,12 @@ from rnnbench.visible import visible
 TEXT_SUFFIXES = (".txt", ".tsv")
 _PACKED_SUFFIXES = (".gz", ".bz2", ".xz")
 _GZIP, _BZIP2, _XZ, _ZIP, _EMPTY_ZIP = b"\x1f\x8b", b"BZh", b"\xfd7zXZ\x00", b"PK\x03\x04", b"PK\x05\x06"
+_END_OF_ZIP = 22  # bytes of its last record, before the archive's comment
+_IN_ZIP64 = 0xFFFF
 _UTF8_NAME = 0x800
 _ENCRYPTED = 0x1
 _LISTED = 8
+_BLOCK = 1 << 16
 _DAMAGE = (EOFError, zlib.error, lzma.LZMAError, zipfile.BadZipFile, gzip.BadGzipFile)
 
 Opener = Callable[[], BinaryIO]
@@ -53,24 +56,71 @@ class OpenMember:
         try:
             return self.stream.read(size)
         except _DAMAGE as error:
-            raise CorpusError(
-                f"{visible(self.name)} is damaged: {error}", "unpack it by hand to see what is left"
-            ) from None
+            raise self._damaged(error) from None
         except OSError as error:
+            if error.errno is None:  # bz2 tells of damage so
+                raise self._damaged(error) from None
             raise CorpusError(f"cannot read {visible(self.name)}: {error.strerror or error}") from None
+
+    def _damaged(self, error: Exception) -> CorpusError:
+        return CorpusError(f"{visible(self.name)} is damaged: {error}", "unpack it by hand to see what is left")
 
     def position(self) -> int:
         """Bytes of the file on disk that have been used."""
         return self.below.tell()
 
 
+class _Streams:
+    """Compressed streams one after the other. What follows them and is no stream is damage.
+
+    BZ2File and LZMAFile drop it without a word, and with it every stream after one whose first bytes are damaged.
+    """
+
+    def __init__(self, below: BinaryIO, begin: "Callable[[], bz2.BZ2Decompressor | lzma.LZMADecompressor]") -> None:
+        self._below, self._begin, self._stream = below, begin, begin()
+
+    def read(self, size: int) -> bytes:
+        """The next bytes, at most `size`; none at the end."""
+        data = b""
+        while not data:
+            packed = b""
+            if self._stream.eof:
+                packed = self._next_stream()
+                if not packed:
+                    return b""
+                self._stream = self._begin()
+            elif self._stream.needs_input:
+                packed = self._below.read(_BLOCK)
+                if not packed:
+                    raise EOFError("the file ends before its stream does")
+            data = self._stream.decompress(packed, size)
+        return data
+
+    def _next_stream(self) -> bytes:
+        """Its first bytes; zeros before it are padding."""
+        packed = self._stream.unused_data.lstrip(b"\0")
+        while not packed and (block := self._below.read(_BLOCK)):
+            packed = block.lstrip(b"\0")
+        return packed
+
+    def close(self) -> None:
+        """Nothing of its own is open."""
+
+
+Stamps = tuple[tuple[str, int, int, int], ...]
+
+
 @dataclass(frozen=True)
 class Container:
-    """The members of a path, in name order, and its size on disk in bytes."""
+    """The members of a path, in name order, and its size on disk in bytes.
+
+    `stamps` are the files' names, inodes, sizes and times of change: another text has others.
+    """
 
     path: Path
     size: int
     members: tuple[Member, ...]
+    stamps: Stamps
 
 
 @contextmanager
@@ -96,9 +146,13 @@ def look_into(path: Path, pattern: str = "") -> Container:
         raise CorpusError(
             f"{visible(str(path))} is not a regular file; a corpus is a text, an archive of texts or a folder"
         )
-    if _first_bytes(path) in (_ZIP, _EMPTY_ZIP):
-        return Container(path, status.st_size, _zip_members(path, pattern))
-    return Container(path, status.st_size, (_file_member(path, path.name),))
+    packed = _first_bytes(path) in (_ZIP, _EMPTY_ZIP)
+    members = _zip_members(path, pattern) if packed else (_file_member(path, path.name),)
+    return Container(path, status.st_size, members, (_stamp("", status),))
+
+
+def _stamp(name: str, status: os.stat_result) -> tuple[str, int, int, int]:
+    return name, status.st_ino, status.st_size, status.st_mtime_ns
 
 
 def _status(path: Path) -> os.stat_result:
@@ -114,8 +168,11 @@ def _status(path: Path) -> os.stat_result:
 
 
 def _first_bytes(path: Path) -> bytes:
-    with path.open("rb") as file:
-        return file.read(4)
+    try:
+        with path.open("rb") as file:
+            return file.read(4)
+    except OSError as error:
+        raise CorpusError(f"cannot read {visible(str(path))}: {error.strerror}") from None
 
 
 def _file_member(path: Path, name: str) -> Member:
@@ -127,9 +184,9 @@ def _file_member(path: Path, name: str) -> Member:
         if head.startswith(_GZIP):
             stream = gzip.GzipFile(fileobj=below)
         elif head.startswith(_BZIP2):
-            stream = bz2.BZ2File(below)
+            stream = _Streams(below, bz2.BZ2Decompressor)
         elif head == _XZ:
-            stream = lzma.LZMAFile(below)  # noqa: SIM115
+            stream = _Streams(below, lambda: lzma.LZMADecompressor(lzma.FORMAT_XZ))
         elif path.suffix in _PACKED_SUFFIXES:
             raise CorpusError(f"{visible(str(path))} is not a {path.suffix[1:]} file, whatever its name says")
         return OpenMember(cast("BinaryIO", stream), below, str(path))
@@ -139,16 +196,17 @@ def _file_member(path: Path, name: str) -> Member:
 
 def _folder(path: Path, pattern: str) -> Container:
     """The texts below a folder, in order of their paths; links are not followed."""
-    found = sorted(
-        (item for item in path.rglob("*") if _is_text(item) and item.is_file() and not item.is_symlink()),
-        key=lambda item: item.relative_to(path).as_posix(),
-    )
-    names = [item.relative_to(path).as_posix() for item in found]
-    chosen = [(item, name) for item, name in zip(found, names, strict=True) if _wanted(name, pattern)]
+    try:
+        found = {item.relative_to(path).as_posix(): (item, item.lstat()) for item in path.rglob("*") if _is_text(item)}
+    except OSError as error:
+        raise CorpusError(f"cannot read {visible(str(error.filename or path))}: {error.strerror}") from None
+    names = sorted(name for name, (_, status) in found.items() if stat.S_ISREG(status.st_mode))
+    chosen = [name for name in names if _wanted(name, pattern)]
     if not chosen:
         raise CorpusError(f"{visible(str(path))} is a directory without texts{_asked(pattern, names)}")
-    size = sum(item.stat().st_size for item, _ in chosen)
-    return Container(path, size, tuple(_file_member(item, name) for item, name in chosen))
+    stamps = tuple(_stamp(name, found[name][1]) for name in chosen)
+    members = tuple(_file_member(found[name][0], name) for name in chosen)
+    return Container(path, sum(found[name][1].st_size for name in chosen), members, stamps)
 
 
 def _is_text(path: Path) -> bool:
@@ -172,12 +230,13 @@ def _asked(pattern: str, names: list[str]) -> str:
 def _zip_members(path: Path, pattern: str) -> tuple[Member, ...]:
     """The texts of a zip archive, in name order. Nothing is extracted; names are only shown and matched."""
     try:
-        with zipfile.ZipFile(path) as archive:
+        with path.open("rb") as file, zipfile.ZipFile(file) as archive:
+            _count_entries(file, archive)
             infos = [info for info in archive.infolist() if not info.is_dir()]
     except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:
         raise CorpusError(f"{visible(str(path))} is a damaged zip archive: {error}") from None
     named = {member_name(info): info for info in infos if _is_member(member_name(info))}
-    texts = {name: info for name, info in named.items() if _is_text(Path(name))}
+    texts = {name: info for name, info in named.items() if name.lower().endswith(TEXT_SUFFIXES)}  # not packed again
     if not texts:
         raise CorpusError(
             f"{visible(str(path))} holds no texts{_asked('*.txt', [member_name(info) for info in infos])}"
@@ -187,6 +246,14 @@ def _zip_members(path: Path, pattern: str) -> tuple[Member, ...]:
     if not chosen:
         raise CorpusError(f"{visible(str(path))} holds no texts{_asked(pattern, sorted(texts))}")
     return tuple(_zip_member(path, name, texts[name]) for name in chosen)
+
+
+def _count_entries(file: BinaryIO, archive: zipfile.ZipFile) -> None:
+    """Raise BadZipFile when the end of the archive counts other entries: a damaged length hides those after it."""
+    file.seek(-(_END_OF_ZIP + len(archive.comment)), os.SEEK_END)
+    counted, found = int.from_bytes(file.read(12)[10:], "little"), len(archive.infolist())
+    if counted not in {found, _IN_ZIP64}:
+        raise zipfile.BadZipFile(f"it holds {found:,} entries and says {counted:,}")
 
 
 def _is_member(name: str) -> bool:
@@ -216,11 +283,11 @@ def _refuse_tricks(path: Path, infos: list[zipfile.ZipInfo]) -> None:
         name = visible(member_name(info), limit=80)
         if info.flag_bits & _ENCRYPTED:
             raise CorpusError(f"{shown}: member {name} is encrypted", "unpack it and give the text itself")
-        if info.filename in seen:
+        if member_name(info) in seen:
             raise CorpusError(f"{shown}: two members are called {name}")
         if info.header_offset < end:
             raise CorpusError(f"{shown}: member {name} lies over the one before it; this is not an honest archive")
-        seen.add(info.filename)
+        seen.add(member_name(info))
         end = info.header_offset + info.compress_size
 
 

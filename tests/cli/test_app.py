@@ -162,8 +162,8 @@ _LIGHT = """
 import io, sys
 from rnnbench.cli.app import main
 heavy = ("torch", "jieba", "textual", "numpy", "safetensors", "rnnbench.engine.trainer", "rnnbench.text.corpora")
-for words in (["--help"], ["train", "--help"], ["sample", "-h"], ["--version"], ["runs", "list"], ["runs", "show", "tm"],
-              ["runs", "list", "--json"], ["runs", "show", "tm", "--json"], ["corpora", "list"], ["presets", "list"],
+for words in (["--help"], ["train", "--help"], ["sample", "-h"], ["--version"], ["runs", "list"],
+              ["runs", "show", "tm"], ["runs", "list", "--json"], ["runs", "show", "tm", "--json"], ["corpora", "list"], ["presets", "list"],
               ["presets", "show", "demo"], ["config", "schema"], ["config", "show"], ["tui"], ["nonsense"]):
     sys.argv, sys.stdout = ["rnnbench", *words], io.StringIO()
     try:

@@ -70,7 +70,7 @@ def test_no_prediction_sees_a_later_token(kind, implementation, make_network):
 def test_one_hot_input_is_a_product_with_one_hot_vectors(make_network):
     """The whole model, fed ids, gives the logits of the same cells fed real one-hot vectors."""
     network = make_network(cell="gru", layers=2, input="one_hot").double()
-    assert network.implementation == "scratch" and network.embedding is None
+    assert network.implementation == "fused" and network.embedding is None
     ids = torch.randint(11, (9, 3))
     logits, state = network(ids, network.initial_state(3))
     dense, dense_state = network.stack(functional.one_hot(ids, 11).double(), network.initial_state(3))
@@ -91,7 +91,7 @@ def test_tied_weights_are_one_matrix(make_network):
 
 @pytest.mark.parametrize("implementation", ["scratch", "torch"])
 def test_forget_bias_moves_the_forget_gate_alone(implementation, make_network):
-    """The same seed with a forget bias of 1 differs by 1 in the forget gate's input bias of each layer, nowhere else."""
+    """With the same seed, a forget bias of 1 adds 1 to the forget gate's input bias of each layer and nowhere else."""
     networks = []
     for bias in (0.0, 1.0):
         torch.manual_seed(5)

@@ -35,7 +35,7 @@ def grid():
 
 @pytest.mark.parametrize(("cell", "batches", "dropout", "optimizer"), grid())
 def test_a_run_in_pieces_is_the_run_in_one_go(cell, batches, dropout, optimizer, trainings, tiny, outcome_of):
-    """Weights, optimizer, state, random numbers, losses, scores and samples are equal bit by bit, wherever it stopped."""
+    """Weights, moments, state, random numbers, losses, scores and samples are equal bit by bit, wherever it stopped."""
     model = {"cell": cell, "layers": 2, "dropout": dropout}
     config = tiny(model=model, training={"max_steps": 24, "batches": batches, **OPTIMIZERS[optimizer]})
     expected = outcome_of(trainings.whole("whole", config))

@@ -114,7 +114,11 @@ def test_ids_lead_back_to_the_text(encode: Encode, english_text: str, tokenizer:
     assert found.tokens == len(ids(found)) == sum(len(found.split(name)) for name in SPLITS)
 
 
-@given(st.text(st.characters(codec="utf-8", exclude_characters="\r\x00\ufeff"), min_size=40, max_size=120))
+@given(
+    st.text(st.characters(codec="utf-8", exclude_characters="\r\x00\ufeff"), min_size=40, max_size=120).map(
+        "ab".__add__
+    )
+)
 def test_any_text_comes_back(encode: Encode, text: str) -> None:
     """Whatever characters it holds; what only the later splits hold is <unk> there and known by its weight."""
     found = encode(text, encoding="utf-8", vocabulary_from="all")

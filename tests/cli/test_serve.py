@@ -1,0 +1,172 @@
+"""sample --serve: JSON lines in, token events out, from one warm process that ends with its parent."""
+
+import json
+import queue
+import subprocess
+import sys
+import threading
+
+import pytest
+
+PATIENCE = 30.0
+
+
+class Server:
+    """A real `rnnbench sample tm --serve`."""
+
+    def __init__(self, home, *words):
+        command = [sys.executable, "-m", "rnnbench", "--workspace", str(home), "sample", "tm", "--serve", *words]
+        pipe = subprocess.PIPE
+        self.process = subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe)
+        self.answers = queue.SimpleQueue()
+        self.reader = threading.Thread(target=self._read, daemon=True)
+        self.reader.start()
+
+    def _read(self):
+        for line in self.process.stdout:
+            self.answers.put(json.loads(line))
+        self.answers.put(None)
+
+    def end(self):
+        """Kill what still runs, and let go of the pipes; the exit code and what was on stderr."""
+        self.process.kill()
+        self.reader.join()
+        with self.process as process:
+            return process.wait(), process.stderr.read()
+
+    def send(self, request):
+        """Write a request, or a line that is none."""
+        line = request if isinstance(request, bytes) else json.dumps(request).encode()
+        self.process.stdin.write(line + b"\n")
+        self.process.stdin.flush()
+
+    def next(self):
+        """The next answer; None when the server has closed its stdout."""
+        return self.answers.get(timeout=PATIENCE)
+
+    def until(self, *events):
+        """Every answer up to the first of these events, which is the last."""
+        found = [self.next()]
+        while found[-1] is not None and found[-1]["event"] not in events:
+            found.append(self.next())
+        return found
+
+    def ask(self, **request):
+        """The answers to one request."""
+        self.send(request)
+        return self.until("done", "error")
+
+
+@pytest.fixture(scope="module")
+def server(trained):
+    """One warm server for all requests below."""
+    found = Server(trained.root)
+    assert found.next() == {"event": "ready", "run": "tm"}
+    yield found
+    found.end()
+
+
+def text_of(answers):
+    return "".join(answer["text"] for answer in answers if answer["event"] == "token")
+
+
+def test_a_request_is_begun_written_and_done(server, cli, trained):
+    """begun with step, seed and unknown characters, a token event each, done with the figures; the text is sample's."""
+    answers = server.ask(id=1, prompt="The 漢", length=25, seed=6, temperature=0.7, top_k=5)
+    assert {answer["id"] for answer in answers} == {1}
+    assert [answer["event"] for answer in answers] == ["begun", *["token"] * 25, "done"]
+    assert answers[0] == {"event": "begun", "id": 1, "step": 120, "seed": 6, "unknown": ["漢"]}
+    done = answers[-1]
+    assert (done["tokens"], done["cancelled"]) == (25, False) and done["log_probability_nats"] < 0
+    assert done["tokens_per_second"] > 0
+    words = ("--prompt", "The 漢", "--length", "25", "--seed", "6", "--temperature", "0.7", "--top-k", "5")
+    assert text_of(answers) == cli("sample", "tm", *words, home=trained.root).out
+
+
+def test_a_drawn_seed_repeats_the_text(server):
+    """Without a seed one is drawn and told."""
+    first = server.ask(id=2, prompt="A", length=30)
+    assert text_of(server.ask(id=3, prompt="A", length=30, seed=first[0]["seed"])) == text_of(first)
+
+
+def test_requests_are_answered_in_turn(server):
+    """Two requests at once: one after the other, in the order in which they came."""
+    server.send({"id": 10, "prompt": "A", "length": 5})
+    server.send({"id": 11, "prompt": "B", "length": 5})
+    answers = server.until("done") + server.until("done")
+    assert [answer["id"] for answer in answers] == [10] * 7 + [11] * 7
+
+
+def test_a_request_can_be_cancelled(server):
+    """A text without end ends at its cancellation, says so, and the next request is answered."""
+    server.send({"id": 20, "prompt": "A", "length": 10_000_000})
+    server.until("token")
+    server.send({"id": 20, "cancel": True})
+    done = server.until("done")[-1]
+    assert done["id"] == 20 and done["cancelled"] and 0 < done["tokens"] < 10_000_000
+    assert server.ask(id=21, prompt="A", length=3)[-1]["cancelled"] is False
+
+
+def test_a_waiting_request_can_be_cancelled(server):
+    """Cancelled before its turn, a request writes one token at most."""
+    server.send({"id": 30, "prompt": "A", "length": 10_000_000})
+    server.until("token")
+    server.send({"id": 31, "prompt": "A", "length": 10_000_000})
+    server.send({"id": 31, "cancel": True})
+    server.send({"id": 30, "cancel": True})
+    assert server.until("done")[-1]["id"] == 30
+    done = server.until("done")[-1]
+    assert (done["id"], done["cancelled"]) == (31, True) and done["tokens"] <= 1
+
+
+BAD = [
+    b"", b"{", b"nonsense", b"[]", b"null", b"5", b'"text"', b"\xff\xfe", b"{}", b'{"id": "x"}', b'{"id": 1.5}',
+    b'{"id": 1, "length": -1}', b'{"id": 1, "length": 1e9}', b'{"id": 1, "temperature": 0}',
+    b'{"id": 1, "temperature": NaN}', b'{"id": 1, "colour": "red"}', b'{"id": 1, "prompt": 5}',
+    b'{"id": 1, "seed": -1}',
+    b'{"id": Infinity}', b'{"id": 1e999}', b'{"id": -Infinity, "cancel": true}', b"[" * 100_000, b'{"id":' * 50_000,
+    b'{"id": ' + b"9" * 5000 + b"}", b'{"id": 1, "prompt": "\\ud800"}',
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("line", BAD, ids=lambda line: line[:20].decode("latin-1"))
+def test_a_line_that_is_no_request_is_an_error_and_no_more(server, line):
+    """It is answered with an error event, and the next request is served."""
+    server.send(line)
+    answer = server.next()
+    assert answer["event"] == "error" and answer["message"] and isinstance(answer["id"], int)
+    assert server.ask(id=99, prompt="A", length=2)[-1]["event"] == "done"
+
+
+def test_an_error_names_its_request(server):
+    """The id of a line that has one comes back, so that its sender knows."""
+    server.send({"id": 77, "length": -5})
+    assert server.next()["id"] == 77
+
+
+def test_a_checkpoint_that_is_not_there_is_an_error(server):
+    """The server stays, and the model of other checkpoints can still be asked."""
+    (answer,) = server.ask(id=40, prompt="A", checkpoint="77")
+    assert (answer["event"], answer["id"]) == ("error", 40) and "no checkpoint at step 77" in answer["message"]
+    for which in ("last", "0", "best"):
+        assert server.ask(id=41, prompt="A", length=1, checkpoint=which)[-1]["event"] in ("done", "error")
+    assert server.ask(id=42, prompt="A", length=1, checkpoint="last")[0]["step"] == 120
+
+
+@pytest.mark.parametrize("busy", [True, pytest.param(False, marks=pytest.mark.slow)])
+def test_it_ends_when_stdin_closes(trained, busy):
+    """Waiting or writing: when its parent is gone the server ends by itself, without an error."""
+    server = Server(trained.root)
+    assert server.next()["event"] == "ready"
+    if busy:
+        server.send({"id": 1, "prompt": "A", "length": 10_000_000})
+        server.until("token")
+    server.process.stdin.close()
+    assert server.process.wait(PATIENCE) == 0
+    assert server.end() == (0, b"")
+
+
+def test_a_run_that_is_not_there(cli, workspace, complaint):
+    """No server for no run: exit code 2."""
+    answer = cli("sample", "nope", "--serve")
+    assert answer.code == 2 and "no run named nope" in complaint(answer)
