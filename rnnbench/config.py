@@ -299,6 +299,8 @@ def _sentence(key: str, kind: str, message: str, given: Any) -> str:
         flag = next((field.flag for field in fields() if key in {field.key, field.section}), "")
         return f"{key} is required" + (f" (give {flag})" if flag else "")
     text = message.removeprefix("Value error, ")
+    if kind == "string_pattern_mismatch":
+        text = "should be auto, cpu, mps, cuda or cuda:N"
     return f"{key}: {text[:1].lower()}{text[1:]}" + ("" if kind == "value_error" else f", not {given!r:.60}")
 
 

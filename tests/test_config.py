@@ -217,7 +217,7 @@ def test_what_is_no_setting_is_refused_with_the_form(text: str) -> None:
         ({"model": 3}, "model: input should be a valid dictionary"),
         ({"model": {"tie_weights": True}}, "model: tie_weights needs input = embedding and embedding = hidden"),
         ({"model": {"input": "one_hot", "implementation": "torch"}}, "model: torch's layers would have to be fed"),
-        ({"machine": {"device": "tpu"}}, "machine.device: string should match pattern"),
+        ({"machine": {"device": "tpu"}}, "machine.device: should be auto, cpu, mps, cuda or cuda:N, not 'tpu'"),
         ({"training": {"seed": -1}}, "training.seed: input should be greater than or equal to 0"),
         ({"training": {"learning_rate": "off"}}, "training.learning_rate: input should be a valid number"),
         ({"corpus": {"file": ""}}, "corpus.file: "),

@@ -11,7 +11,7 @@ from typer.exceptions import TyperException
 from rnnbench import __version__
 from rnnbench.cli import corpora, demo, output, presets, runs, sample, train
 from rnnbench.cli.output import SETTINGS
-from rnnbench.errors import ExitCode, RnnbenchError, Stopped
+from rnnbench.errors import ExitCode, RnnbenchError, Stopped, UsageError
 from rnnbench.workspace import Workspace
 
 _CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
@@ -48,6 +48,8 @@ def _main(
     """Open the workbench when no command is given and stdout is a terminal."""
     SETTINGS.quiet, SETTINGS.verbose, SETTINGS.no_color, SETTINGS.debug = quiet, verbose, no_color, debug
     context.obj = Workspace.choose(workspace)
+    if workspace is not None and not context.obj.root.is_dir():
+        raise UsageError(f"the workspace {context.obj.root} is not a folder", "give one that exists")
     if context.invoked_subcommand is None:
         if not output.is_terminal():
             output.complain(context.get_help())
@@ -80,8 +82,10 @@ def main() -> None:
     except KeyboardInterrupt:
         _fail("interrupted", ExitCode.INTERRUPTED, None)
     except BrokenPipeError:
-        sys.stderr.close()  # the reader of our output has gone, which is no fault of ours
+        output.forget_stdout()  # the reader of our output has gone, which is no fault of ours
         sys.exit(ExitCode.DONE)
+    except OSError as error:
+        _fail(f"{error.strerror or error}{f': {error.filename}' if error.filename else ''}", ExitCode.FAILED, error)
     except MemoryError as error:
         _fail("out of memory: use a smaller model or batch", ExitCode.UNAVAILABLE, error)
     except Exception as error:

@@ -44,6 +44,8 @@ def _compare(run: Run) -> None:
     output.data("")
     output.data(f"validation perplexity   {figure(ours)}   ({best.score.coverage:.0%} of the split scored)")
     output.data(f"unigram baseline        {figure(counting)}   (counting characters)")
+    if started.ngram_loss_nats is not None:
+        output.data(f"5-gram baseline         {figure(perplexity(started.ngram_loss_nats))}   (counting five in a row)")
     output.data(f"uniform guess           {figure(perplexity(started.uniform_loss_nats))}")
 
 

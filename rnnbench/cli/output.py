@@ -1,7 +1,9 @@
 """stdout is data, stderr is narration; both pass the one gate when a terminal reads them."""
 
+import contextlib
 import json
 import os
+import shutil
 import sys
 from dataclasses import dataclass
 from typing import Any
@@ -27,7 +29,8 @@ SETTINGS = Settings()
 
 def data(text: str) -> None:
     """A line of data on stdout."""
-    sys.stdout.write(text + "\n")
+    if sys.stdout is not None:  # it was closed by whoever started us
+        sys.stdout.write(text + "\n")
 
 
 def json_data(record: dict[str, Any]) -> None:
@@ -48,7 +51,16 @@ def complain(text: str) -> None:
 
 def is_terminal() -> bool:
     """Whether a person is looking at stdout."""
-    return sys.stdout.isatty()
+    return sys.stdout is not None and sys.stdout.isatty()
+
+
+def forget_stdout() -> None:
+    """Send what is still written to stdout nowhere: its reader has gone."""
+    with contextlib.suppress(OSError, ValueError, AttributeError):  # none, or one that is no file
+        descriptor = sys.stdout.fileno()
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, descriptor)
+        os.close(nowhere)
 
 
 def colours() -> bool:
@@ -57,16 +69,14 @@ def colours() -> bool:
 
 
 def table(header: list[str], rows: list[list[str]]) -> None:
-    """Aligned columns on stdout, by terminal cells; on a terminal the last column is cut at its edge."""
-    from rich import box
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
+    """Aligned columns on stdout, by terminal cells; what does not fit a terminal's width is cut at its right edge."""
+    from rich.cells import cell_len, set_cell_size
 
-    grid = Table(box=box.SIMPLE_HEAD if is_terminal() else None, pad_edge=False, show_edge=False)
-    for name in header:
-        grid.add_column(Text(name), no_wrap=True, overflow="ellipsis")
-    for row in rows:
-        grid.add_row(*(Text(visible(cell)) for cell in row))
-    width = None if is_terminal() else 10_000
-    Console(no_color=not colours(), width=width, highlight=False, soft_wrap=not is_terminal()).print(grid)
+    shown = [[visible(cell) for cell in row] for row in [header, *rows]]
+    widths = [max(cell_len(row[column]) for row in shown) for column in range(len(header))]
+    edge = shutil.get_terminal_size().columns if is_terminal() else None
+    for row in shown:
+        line = "  ".join(set_cell_size(cell, width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        if edge is not None and cell_len(line) > edge:
+            line = set_cell_size(line, edge - 1) + "…"
+        data(line)

@@ -13,17 +13,27 @@ from rnnbench.visible import visible
 _BARS = "▁▂▃▄▅▆▇█"
 
 
+def _going_on(events: Iterator[Event]) -> None:
+    """Nobody reads any more; the run goes on and writes its log."""
+    output.forget_stdout()
+    for _ in events:
+        pass
+
+
 def tell(events: Iterator[Event], *, as_json: bool, name: str) -> None:
     """Tell every event: as JSON lines, as plain lines in a pipe, or live on a terminal."""
-    if as_json:
-        _tell_json(events)
-    elif output.SETTINGS.quiet:
-        for _ in events:
-            pass
-    elif output.is_terminal():
-        _tell_live(events, name)
-    else:
-        _tell_plain(events, name)
+    try:
+        if as_json:
+            _tell_json(events)
+        elif output.SETTINGS.quiet or sys.stdout is None:
+            for _ in events:
+                pass
+        elif output.is_terminal():
+            _tell_live(events, name)
+        else:
+            _tell_plain(events, name)
+    except BrokenPipeError:
+        _going_on(events)
 
 
 def _tell_json(events: Iterator[Event]) -> None:

@@ -26,7 +26,7 @@ def list_runs(context: typer.Context, json: Json = False) -> None:
     elif not found:
         output.say(f"no runs in {store.folder} yet; start one with `rnnbench` or `rnnbench train --headless`")
     else:
-        header = ["run", "state", "model", "corpus", "step", "best perplexity", "bits/character", "last event"]
+        header = ["run", "state", "step", "best perplexity", "bits/character", "model", "corpus", "last event"]
         output.table(header, [_row(record) for record in found])
 
 
@@ -37,11 +37,11 @@ def _row(record: Record) -> list[str]:
     return [
         record["name"],
         record["state"],
-        record["model"] or "-",
-        (record["corpus"] or "-").rsplit("/", 1)[-1],
         f"{record['step']:,}{planned}",
         figure(best["perplexity"]) if best and best["perplexity"] else "-",
         f"{bits:.3f}" if bits is not None else "-",
+        record["model"] or "-",
+        (record["corpus"] or "-").rsplit("/", 1)[-1],
         f"{duration(max(time.time() - record['last_event_at'], 0))} ago" if record["last_event_at"] else "-",
     ]
 

@@ -40,7 +40,8 @@ def sample(
 ) -> None:
     """Write text from a trained model: only the text on stdout, remarks on stderr."""
     if not 0 < temperature <= 1000:
-        raise UsageError(f"--temperature {temperature:g}: it must be above 0", "--greedy takes the most probable token")
+        hint = "--greedy takes the most probable token"
+        raise UsageError(f"--temperature {temperature:g}: it must be above 0 and at most 1000", hint)
     found = RunStore(context.obj).find(run)
     from rnnbench.engine.loading import open_model
     from rnnbench.engine.sampling import Decoding

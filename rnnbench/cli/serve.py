@@ -81,7 +81,7 @@ def serve(run: Run) -> None:
 
 def _model(run: Run, checkpoint: str, loaded: tuple[str, LoadedModel] | None) -> tuple[str, LoadedModel]:
     """The model of the wished checkpoint; `best` and `last` move while a run goes on, so they are looked up anew."""
-    digest = checkpoints.choose(run.checkpoints, checkpoint).sha256
+    digest = checkpoints.choose_trained(run.checkpoints, checkpoint).sha256
     if loaded is not None and loaded[0] == digest:
         return loaded
     return digest, open_model(run, checkpoint)

@@ -37,7 +37,7 @@ def train(
     config: Annotated[Path | None, typer.Option(help="Read choices from a TOML file.")] = None,
     run: Annotated[str | None, typer.Option(help="Name of the new run; else made from text and cell.")] = None,
     task: Annotated[str | None, typer.Option(help="What is predicted: language_model.")] = None,
-    cell: Annotated[str | None, typer.Option(help="rnn, gru or lstm.")] = None,
+    cell: Annotated[str | None, typer.Option(help="rnn, elman, gru, lstm ...; see config schema.")] = None,
     implementation: Annotated[str | None, typer.Option(help="auto, scratch, fused or torch.")] = None,
     hidden: Annotated[int | None, typer.Option(help="Units in each layer's state.")] = None,
     layers: Annotated[int | None, typer.Option(help="Layers, one above the other.")] = None,

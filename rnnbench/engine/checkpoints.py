@@ -226,6 +226,15 @@ def choose(folder: Path, which: str) -> Manifest:
     raise CheckpointError(f"no checkpoint at step {which}", f"best, last, or one of {known}")
 
 
+def choose_trained(folder: Path, which: str) -> Manifest:
+    """`choose`, for text to be written from: the untrained network of step 0 is not the best while there is another.
+
+    Before the first evaluation of a run the best is the last.
+    """
+    chosen = choose(folder, which)
+    return choose(folder, "last") if which == "best" and chosen.step == 0 else chosen
+
+
 def prune(folder: Path, keep: int) -> None:
     """Remove all but the last `keep` checkpoints and the best; leftovers of interrupted saves go too."""
     found = manifests(folder)

@@ -39,7 +39,7 @@ def open_model(run: Run, which: str = "best", *, device: str = "cpu", threads: i
         vocabulary = Vocabulary.from_json(storage.read_json(run.vocabulary_file))
     except FileNotFoundError:
         raise CheckpointError(f"run {run.name} has no vocabulary yet", "wait until training has begun") from None
-    checkpoint = checkpoints.load(checkpoints.choose(run.checkpoints, which))
+    checkpoint = checkpoints.load(checkpoints.choose_trained(run.checkpoints, which))
     if checkpoint.origin.vocabulary_digest != vocabulary.digest:
         raise CheckpointError(f"the vocabulary of run {run.name} is not the one its checkpoint was trained with")
     torch.set_num_threads(threads)

@@ -22,6 +22,9 @@ from rnnbench.text.baselines import Baselines
 from rnnbench.text.corpora import EncodedCorpus
 
 _EVALUATIONS = 12  # in a run, where the configuration does not say
+_FEWEST_BETWEEN = 5  # steps between two evaluations that nobody asked for
+_LONGEST_BETWEEN = 120.0  # seconds between two evaluations of a run that only the clock ends
+_EVALUATION_SHARE = 20  # evaluations take at most a twentieth of such a run
 _TOKENS_PER_LOSS = 256  # a recorded loss covers at least this many tokens, so that tiny steps do not flood the log
 _BELONGING = ("corpus_digest", "ids_digest", "vocabulary_digest", "model")
 
@@ -42,6 +45,7 @@ class Session:
     state: Tensor
     position: Position = field(default_factory=Position)
     saved_at: float = 0.0
+    next_evaluation: float = 0.0
     saved_position: Position | None = None
     _clock_started: float = field(default_factory=time.perf_counter)
 
@@ -100,10 +104,16 @@ class Session:
             return False
         every = self.config.evaluation.every_steps
         if every is None and self.planned_steps is not None:
-            every = narration.round_number(self.planned_steps / _EVALUATIONS)
+            every = max(narration.round_number(self.planned_steps / _EVALUATIONS), _FEWEST_BETWEEN)
         if every is not None:
             return step % every == 0
-        return self.fraction_done() >= self.position.evaluations / _EVALUATIONS
+        return self.elapsed_seconds() >= self.next_evaluation
+
+    def plan_evaluation(self, seconds: float) -> None:
+        """When to score again, after an evaluation that took so long: for a run that only the clock ends."""
+        budget = (self.config.training.minutes or 0.0) * 60
+        wait = max(min(budget / _EVALUATIONS, _LONGEST_BETWEEN), seconds * _EVALUATION_SHARE)
+        self.next_evaluation = self.elapsed_seconds() + wait
 
     def checkpoint_due(self) -> bool:
         """Whether to save now: because somebody asked, or because it is time."""

@@ -15,6 +15,7 @@ from rnnbench.engine.control import Control
 from rnnbench.engine.session import Session, load_weights
 from rnnbench.errors import RnnbenchError, Stopped, UnavailableError
 from rnnbench.metrics import Score
+from rnnbench.runs import narration
 from rnnbench.runs.events import EvaluationDone, Event, Prepared, RunFinished, SampleDrawn, StepDone
 from rnnbench.runs.store import Run
 from rnnbench.text import corpora
@@ -24,7 +25,8 @@ from rnnbench.workspace import Workspace
 
 _REPORT_SECONDS = 0.25
 _PREPARED_SECONDS = 0.5
-_OPENING = 24  # tokens of the validation text that a sample continues when no prompt is chosen
+_SEARCHED = 2000  # tokens of the validation text in which a line is looked for
+_OPENING = 24  # characters of it that a sample continues when no prompt is chosen
 
 
 def train(config: RunConfig, run: Run, workspace: Workspace, control: Control) -> Iterator[Event]:
@@ -153,6 +155,7 @@ def _evaluate(session: Session) -> Iterator[Event]:
         best_loss_nats=score.loss_nats if best else position.best_loss_nats,
         best_step=position.step if best else position.best_step,
     )
+    session.plan_evaluation(time.perf_counter() - began)
     yield _evaluated(position.step, "validation", score, time.perf_counter() - began, best=best)
     if session.config.evaluation.sample_length:
         yield _sample(session)
@@ -181,8 +184,7 @@ def _evaluated(step: int, split: str, score: Score, seconds: float, *, best: boo
 def _sample(session: Session) -> SampleDrawn:
     """What the model writes now, drawn from a seed of its own: looking does not change the run."""
     choices, vocabulary = session.config.evaluation, session.corpus.vocabulary
-    first = [int(number) for number in session.corpus.split("validation").ids[:_OPENING]]
-    prompt = choices.sample_prompt or vocabulary.decode(first)
+    prompt = choices.sample_prompt or _opening(session)
     decoding = sampling.Decoding(
         length=choices.sample_length,
         temperature=choices.sample_temperature,
@@ -191,6 +193,14 @@ def _sample(session: Session) -> SampleDrawn:
     )
     tokens = sampling.generate(session.network, vocabulary, prompt, decoding)
     return SampleDrawn(step=session.position.step, prompt=prompt, text="".join(token.text for token in tokens))
+
+
+def _opening(session: Session) -> str:
+    """The beginning of the first whole line of the validation text."""
+    ids = session.corpus.split("validation").ids[:_SEARCHED].tolist()
+    text = session.corpus.vocabulary.decode(ids)
+    start = text.find("\n") + 1
+    return text[start:].lstrip()[:_OPENING] or text[:_OPENING]
 
 
 def _finish(session: Session) -> Iterator[Event]:
@@ -216,7 +226,7 @@ class Report:
         self._losses: list[Tensor] = []
         self._norm = torch.zeros(())
         self._rate = 0.0
-        self._step = session.position.step
+        self._every = narration.line_interval(session.planned_steps)
         self.restart()
 
     def restart(self) -> None:
@@ -230,8 +240,9 @@ class Report:
         self._norm, self._rate = norm, rate
 
     def due(self) -> bool:
-        """Whether it is time to tell."""
-        return time.perf_counter() - self._began > _REPORT_SECONDS
+        """Whether it is time to tell: by the clock, and at the round steps that the log shows."""
+        round_step = self._session.position.step % self._every == 0
+        return round_step or time.perf_counter() - self._began > _REPORT_SECONDS
 
     def flush(self) -> Iterator[Event]:
         """Tell every recorded loss that is complete; the rest waits, in the position, for its other steps."""

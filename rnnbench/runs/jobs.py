@@ -13,7 +13,7 @@ from rnnbench import config as configuration
 from rnnbench import storage
 from rnnbench.config import RunConfig
 from rnnbench.errors import BadDataError, RnnbenchError, UnavailableError, UsageError
-from rnnbench.runs.store import Run, RunStore
+from rnnbench.runs.store import FINISHED, Run, RunStore
 from rnnbench.workspace import Workspace
 
 PROGRAM = (sys.executable, "-m", "rnnbench")
@@ -75,7 +75,9 @@ def _spawn(workspace: Workspace, run: Run, words: list[str]) -> Job:
 def ask(run: Run, request: str, **values: str | float) -> Path:
     """Leave a request for the trainer, which looks for them between steps. Raises UsageError when nobody trains."""
     if not storage.lock_is_held(run.lock_file):
-        raise UsageError(f"run {run.name} is not being trained", f"continue it with `rnnbench resume {run.name}`")
+        state = run.state(run.progress())
+        hint = "it has finished" if state == FINISHED else f"continue it with `rnnbench resume {run.name}`"
+        raise UsageError(f"run {run.name} is not being trained", hint)
     if run.requests.is_symlink():
         raise RnnbenchError(f"{run.requests} is a link; links are not followed")
     storage.make_folder(run.requests)

@@ -32,6 +32,11 @@ def round_number(value: float) -> int:
     return max((step * scale for step in (1, 2, 5) if step * scale <= value), default=1)
 
 
+def line_interval(planned_steps: int | None) -> int:
+    """Steps between two lines of the log; the trainer reports at these steps, so that every figure is of that step."""
+    return min(round_number((planned_steps or 10**9) / _LINES_PER_RUN), _LONGEST_INTERVAL)
+
+
 def duration(seconds: float) -> str:
     """Seconds as a person says them: 48 s, 3 min 05 s, 2 h 10 min."""
     whole = round(seconds)
@@ -82,6 +87,7 @@ class Narrator:
         self._chosen = every_steps
         self._every = every_steps or _LONGEST_INTERVAL
         self._stride = 1
+        self._epoch = 1
         self._planned: int | None = None
         self._mean = LossReducer()
         self._phase = Prepared(phase="", done=0, total=0)
@@ -120,8 +126,8 @@ class Narrator:
 
     def _started(self, event: RunStarted) -> list[str]:
         self._stride, self._planned = max(event.steps_per_loss, 1), event.planned_steps
-        wished = self._chosen or min(round_number((event.planned_steps or 10**9) / _LINES_PER_RUN), _LONGEST_INTERVAL)
-        self._every = max(wished, self._stride)
+        self._every = max(self._chosen or line_interval(event.planned_steps), self._stride)
+        self._epoch = max(event.steps_per_epoch, 1)
         budget = [f"{event.planned_steps:,} steps"] if event.planned_steps else []
         budget += [duration(event.planned_seconds)] if event.planned_seconds else []
         return [
@@ -144,9 +150,10 @@ class Narrator:
 
     def _step_line(self, step: int, event: StepDone) -> str:
         loss = self._mean.loss_nats
+        epoch = event.epoch if step == event.step else step / self._epoch
         of = f"/{self._planned}" if self._planned else ""
         return (
-            f"step {step}{of}  epoch {event.epoch:.2f}  loss {loss:.4f} nats  "
+            f"step {step}{of}  epoch {epoch:.2f}  loss {loss:.4f} nats  "
             f"perplexity {figure(perplexity(loss))} (running)  lr {event.learning_rate:.3g}  "
             f"|g| {event.gradient_norm:.3g}  {event.tokens_per_second:,.0f} tokens/s"
         )

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from rnnbench.errors import UsageError
-from rnnbench.text.tokenizers import TokenizerFacts
+from rnnbench.text.tokenizers import TokenizerFacts, chunked
 
 _LONGEST_HELD = 1 << 16
 
@@ -31,8 +31,17 @@ def train(chunks: Iterable[str], size: int) -> str:
 
 
 def _lines(chunks: Iterable[str]) -> Iterator[str]:
+    """The lines, long ones in pieces: the same for any way of cutting the text into chunks."""
+    held = ""
     for chunk in chunks:
-        yield from chunk.splitlines(keepends=True)
+        lines = (held + chunk).splitlines(keepends=True)
+        held = lines.pop() if lines else ""
+        for line in lines:
+            yield from chunked(line, _LONGEST_HELD)
+        while len(held) > _LONGEST_HELD:
+            yield held[:_LONGEST_HELD]
+            held = held[_LONGEST_HELD:]
+    yield held
 
 
 class BPETokenizer:
@@ -70,9 +79,14 @@ class BPETokenizer:
 def _last_boundary(text: str) -> int:
     """The position of the last white space that follows something else: words begin with their white space."""
     for position in range(len(text) - 1, 0, -1):
-        if text[position].isspace() and not text[position - 1].isspace():
+        if _is_blank(text[position]) and not _is_blank(text[position - 1]):
             return position
     return 0
+
+
+def _is_blank(character: str) -> bool:
+    """White space as Unicode and the library have it; Python adds four separators of ASCII."""
+    return character.isspace() and character not in "\x1c\x1d\x1e\x1f"
 
 
 def _byte_characters() -> dict[str, int]:

@@ -191,7 +191,7 @@ def _load(folder: Path, digest: str, report: Report) -> EncodedCorpus | None:
         switches = tuple(record.pop("switches"))
         corpus = EncodedCorpus(folder, **record, members=members, switches=switches, splits=splits, vocabulary=known)
         size = corpus.tokens * np.dtype(corpus.dtype).itemsize
-        whole = (folder / "ids.bin").stat().st_size == size
+        whole = (folder / "ids.bin").lstat().st_size == size  # a link is not what was written
         whole = whole and _digest_of_ids(folder / "ids.bin", corpus.dtype, size, report) == corpus.ids_digest
     except (OSError, BadDataError, TypeError, KeyError, AttributeError):
         return None
@@ -380,10 +380,10 @@ def _count_spans(parts: Iterable[Part], spans: dict[str, tuple[int, int]], kinds
 def _refuse_monotony(name: str, tokens: list[str], counts: dict[str, Counts], facts: TokenizerFacts) -> None:
     """Raise CorpusError for a text of one kind of token or of blanks: nothing can be learned from it."""
     found = np.flatnonzero(np.asarray(sum(counts.values())))
-    if len(found) < 2:
-        raise CorpusError(f"{name} has only one kind of token", "a model needs at least 2 to choose between")
     if all(tokenizers.shown(facts, tokens[number]).isspace() for number in found):
         raise CorpusError(f"{name} holds only blanks", "a corpus needs at least 1 character that is not blank")
+    if len(found) < 2:
+        raise CorpusError(f"{name} has only one kind of token", "a model needs at least 2 to choose between")
 
 
 def _vocabulary(

@@ -188,6 +188,7 @@ def _file_member(path: Path, name: str) -> Member:
         elif head == _XZ:
             stream = _Streams(below, lambda: lzma.LZMADecompressor(lzma.FORMAT_XZ))
         elif path.suffix in _PACKED_SUFFIXES:
+            below.close()
             raise CorpusError(f"{visible(str(path))} is not a {path.suffix[1:]} file, whatever its name says")
         return OpenMember(cast("BinaryIO", stream), below, str(path))
 

@@ -19,6 +19,7 @@ from rnnbench.visible import visible
 CHUNK_BYTES = 1 << 20
 _GIGABYTE = 10**9
 _REPLACEMENT = "\ufffd"
+_SHOWN_BYTES = 16
 
 Report = Callable[[str, int, int], None]
 """Called with (phase, bytes done, bytes in all); may raise to end the work early."""
@@ -122,7 +123,7 @@ class Source:
         detection = self._detect(stream.name, head)
         first = self.lines
         newlines = io.IncrementalNewlineDecoder(None, translate=True)
-        decoder = _Decoder(stream.name, detection, self.errors, lambda: self.lines - first, newlines)
+        decoder = _Decoder(stream, detection, self.errors, lambda: self.lines - first, newlines)
         raw = head
         try:
             while True:
@@ -157,15 +158,14 @@ class Source:
         sample = head[: encodings.SAMPLE_BYTES]
         detection = encodings.detect(sample, whole=len(head) < encodings.SAMPLE_BYTES)
         if detection.confidence < encodings.SURE:
-            if self.errors == "replace" and not detection.candidates:
+            if self.errors == "replace" and (_is_nearly_utf8(sample) or not detection.candidates):
                 return Detection("utf-8", 0.0)
             raise self._unsure(name, sample, detection)
         return detection
 
     def _unsure(self, name: str, sample: bytes, detection: Detection) -> CorpusError:
         """A file that is nearly UTF-8 has bad bytes; any other has an encoding to be chosen."""
-        text = sample.decode("utf-8", "replace")
-        if text.count(_REPLACEMENT) * 20 < len(text):
+        if _is_nearly_utf8(sample):
             try:
                 sample.decode("utf-8")
             except UnicodeDecodeError as error:
@@ -175,19 +175,24 @@ class Source:
         return encodings.unsure(name, detection)
 
 
+def _is_nearly_utf8(sample: bytes) -> bool:
+    text = sample.decode("utf-8", "replace")
+    return text.count(_REPLACEMENT) * 20 < len(text)
+
+
 class _Decoder:
     """Decodes a stream and knows where it is: offset in bytes, line, how many characters it replaced."""
 
     def __init__(
         self,
-        name: str,
+        stream: OpenMember,
         detection: Detection,
         errors: str,
         lines_before: Callable[[], int],
         newlines: io.IncrementalNewlineDecoder,
     ) -> None:
         self.replaced, self._newlines = 0, newlines
-        self._name, self._encoding, self._errors = name, detection.encoding, errors
+        self._stream, self._encoding, self._errors = stream, detection.encoding, errors
         self._lines_before = lines_before
         self._decoder = codecs.getincrementaldecoder(detection.encoding)("strict" if errors == "strict" else errors)
         self._mark, self._offset = detection.mark, 0
@@ -204,18 +209,24 @@ class _Decoder:
             data = pending + raw[mark:]
             before = self._newlines.decode(data[: error.start].decode(self._encoding, "replace"), final=True)
             line = self._lines_before() + before.count("\n") + 1
-            raise bad_bytes(
-                self._name, self._encoding, start - len(pending) + error.start, line, data[error.start :]
-            ) from None
+            offset = start - len(pending) + error.start
+            raise bad_bytes(self._stream.name, self._encoding, offset, line, self._shown(data[error.start :])) from None
         if self._errors == "replace":
             self.replaced += text.count(_REPLACEMENT)
         return text
+
+    def _shown(self, data: bytes) -> bytes:
+        """The bad bytes and those after them, also where the chunk ends."""
+        with contextlib.suppress(CorpusError):  # the rest is damaged too: the first fault is told
+            while len(data) < _SHOWN_BYTES and (more := self._stream.read(_SHOWN_BYTES - len(data))):
+                data += more
+        return data
 
 
 def bad_bytes(name: str, encoding: str, offset: int, line: int, data: bytes) -> CorpusError:
     """What to say of bytes that are not text."""
     return CorpusError(
-        f"{visible(name)} is not {encoding}: byte {offset:,}, line {line:,}, bytes {data[:16].hex(' ')}",
+        f"{visible(name)} is not {encoding}: byte {offset:,}, line {line:,}, bytes {data[:_SHOWN_BYTES].hex(' ')}",
         "give the right --encoding, or --errors replace to read on with marks in their place",
     )
 

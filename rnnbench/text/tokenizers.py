@@ -15,9 +15,9 @@ from rnnbench.errors import UsageError
 
 Numbers = NDArray[np.integer[Any]]
 _CODE_POINTS = 0x110000
-_WORDS = re.compile(r"\w+|[^\w\s]+|\s+")
-_SPACED = re.compile(r"\S+|\s+")
-_LONGEST_HELD = 1 << 16  # a "word" longer than this is cut: memory stays bounded whatever the file holds
+_LONGEST = "{1,65536}"  # a "word" longer than this is cut: memory stays bounded whatever the file holds
+_WORDS = re.compile(rf"\w{_LONGEST}|[^\w\s]{_LONGEST}|\s{_LONGEST}")
+_SPACED = re.compile(rf"\S{_LONGEST}|\s{_LONGEST}")
 
 
 @dataclass(frozen=True)
@@ -90,8 +90,6 @@ class PatternTokenizer:
         """All matches but the last, which the next chunk may lengthen."""
         tokens = self._pattern.findall(self._held + chunk)
         self._held = tokens.pop() if tokens else ""
-        if len(self._held) > _LONGEST_HELD:
-            tokens += self.finish()
         return tokens
 
     def finish(self) -> list[str]:

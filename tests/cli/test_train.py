@@ -118,6 +118,7 @@ WRONG = [
     (("--corpus", "binary"), 4, ("binary.txt",)),
     (("--corpus", ""), 2, ("corpus.file",)),
     (("--corpus", "pipe"), 4, ("pipe.txt",)),
+    (("--corpus", "folder"), 4, ("folder",)),
     (("--cell", "transformer"), 2, ("model.cell", "transformer", "'gru'")),
     (("--optimizer", "magic"), 2, ("training.optimizer", "magic")),
     (("--tokenizer", "syllable"), 2, ("text.tokenizer", "syllable")),
@@ -154,6 +155,7 @@ def test_what_is_wrong_is_named_and_nothing_is_left(train, workspace, complaint,
     put(workspace, "short.txt", b"abcd " * 6)
     put(workspace, "binary.txt", bytes(range(256)) * 40)
     os.mkfifo(workspace.root / "corpora" / "pipe.txt")
+    (workspace.root / "corpora" / "folder").mkdir()
     before = digest_of(workspace.root)
     answer = train("--run", "new", *words) if "--run" not in words else train(*words)
     text = complaint(answer)

@@ -116,7 +116,7 @@ def test_the_test_split_is_scored_with_the_best_weights(trainings, tiny):
     corpus = corpora.encode(
         trainings.workspace.find_corpus("small"), config.corpus, config.text, trainings.workspace.cache
     )
-    model = open_model(run, "best")
+    model = open_model(run, str(best.step))
     assert model.step == best.step
     assert evaluation.score(model.network, corpus.split("test")).loss_nats == tested.loss_nats
 

@@ -90,6 +90,15 @@ class CorporaPane(Pane):
     def entry(self) -> Widget:
         return self.query_one(OptionList)
 
+    def enter(self) -> None:
+        """Take the focus, and look which texts there are by now."""
+        known = set(self._paths)
+        new = [path for path in self._workspace.corpora() if path not in known]
+        if new:
+            self._paths += new
+            self._redraw_list()
+        super().enter()
+
     # The list
 
     def _options(self) -> Iterable[Option]:

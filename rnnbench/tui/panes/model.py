@@ -19,7 +19,7 @@ from rnnbench.runs.store import RunStore
 from rnnbench.tui import actions
 from rnnbench.tui.cells import size_text
 from rnnbench.tui.form import CORPUS, FIELDS, MAIN, MORE, RUN_NAME, Form, choices
-from rnnbench.tui.panes.fields import FieldRow
+from rnnbench.tui.panes.fields import Choice, FieldRow
 from rnnbench.tui.panes.pane import Pane
 from rnnbench.tui.panes.paragraph import Paragraph
 from rnnbench.visible import visible
@@ -67,9 +67,9 @@ class ModelPane(Pane):
         self._show_all()
 
     def entry(self) -> Widget:
-        if self._last_field is not None and self._last_field.is_attached and self._last_field.display:
-            return self._last_field
-        return self.rows()[PRESET].control
+        """The choice that was used last, else the first: not a text field, which would take the next key as text."""
+        last = self._last_field
+        return last if isinstance(last, Choice) and last.is_attached and last.display else self.rows()[PRESET].control
 
     def rows(self) -> dict[str, FieldRow]:
         """The rows that exist; those under "more" are made when it is first opened."""

@@ -151,6 +151,8 @@ class TrainingPane(Pane):
 def _rules(progress: RunProgress) -> Iterator[Rule]:
     if progress.started is not None:
         yield Rule("unigram", perplexity(progress.started.unigram_loss_nats), RULE_STYLES[0])
+        if progress.started.ngram_loss_nats is not None:
+            yield Rule("5-gram", perplexity(progress.started.ngram_loss_nats), RULE_STYLES[2])
         yield Rule("uniform", perplexity(progress.started.uniform_loss_nats), RULE_STYLES[1])
 
 

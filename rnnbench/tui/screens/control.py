@@ -43,6 +43,9 @@ class RunControl:
 
     def stop(self, run: Run) -> None:
         """Ask the user, then the trainer, to stop."""
+        if not storage.lock_is_held(run.lock_file):
+            self._screen.say(f"{run.name} is not training")
+            return
         self._confirm(
             f"Stop training {run.name}?",
             "It finishes its step and saves a checkpoint; it can be resumed.",

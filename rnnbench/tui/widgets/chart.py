@@ -17,7 +17,7 @@ __all__ = ["RULE_STYLES", "TRAIN_STYLE", "VALIDATION_STYLE", "LearningCurve", "R
 
 TRAIN_STYLE = "$text-primary"
 VALIDATION_STYLE = "bold $text-warning"
-RULE_STYLES = ("$text-success", "$text-error")
+RULE_STYLES = ("$text-success", "$text-error", "$text-secondary")
 
 _AXIS_STYLE = "$foreground 60%"
 
