@@ -2,7 +2,8 @@
 
 import os
 
-# Read when torch is loaded, so it stands before any import of it. Threads that wait for each other by spinning starve
-# as soon as another program wants a core: beside one busy process, two spinning threads made 2 steps in the time in
-# which two sleeping ones made 78. Who has the machine alone can set OMP_WAIT_POLICY=ACTIVE.
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+# Read when torch is loaded, so it stands before any import of it. OpenMP's threads wait for each other by spinning; beside
+# one other busy process the default made 2 steps in the time in which this made about 60, and alone it costs a tenth
+# (figures in docs/benchmarks.md). Who has the machine alone can set GOMP_SPINCOUNT or OMP_WAIT_POLICY=ACTIVE.
+if "OMP_WAIT_POLICY" not in os.environ:
+    os.environ.setdefault("GOMP_SPINCOUNT", "30000")
