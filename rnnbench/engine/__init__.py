@@ -2,8 +2,8 @@
 
 import os
 
-# Read when torch is loaded, so it stands before any import of it. OpenMP's threads wait for each other by spinning; beside
-# one other busy process the default made 2 steps in the time in which this made about 60, and alone it costs a tenth
-# (figures in docs/benchmarks.md). Who has the machine alone can set GOMP_SPINCOUNT or OMP_WAIT_POLICY=ACTIVE.
+# Read when torch is loaded, so it stands before any import of it. OpenMP's threads wait for each other by spinning.
+# Beside one other busy process the default made 2 steps in the time in which this made about 60; alone it costs a tenth
+# (docs/benchmarks.md). Who has the machine alone can set GOMP_SPINCOUNT or OMP_WAIT_POLICY=ACTIVE.
 if "OMP_WAIT_POLICY" not in os.environ:
     os.environ.setdefault("GOMP_SPINCOUNT", "30000")
