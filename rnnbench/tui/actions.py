@@ -74,9 +74,9 @@ ACTIONS = (
     # Everywhere on the workbench.
     _act("start", "s", "Start", "Train the model of the form on the chosen text", WORKBENCH, FOOTER),
     _act("stop", "x", "Stop", "Ask the run to save and stop", WORKBENCH, RUNS, FOOTER),
-    _act("show_runs", "r", "Runs", "Every run of the workspace", WORKBENCH, FOOTER),
     _act("show_help", "question_mark", "Help", "What this place is for and every key", WORKBENCH, RUNS, FOOTER),
     _act("quit", "q", "Quit", "Leave; training goes on", WORKBENCH, RUNS, FOOTER, call="app.quit"),
+    _act("show_runs", "r", "Runs", "Every run of the workspace", WORKBENCH, FOOTER),
     _act("resume", "u", "Resume", "Go on from the last checkpoint", WORKBENCH, RUNS, FOOTER),
     _act("show_command", "c", "Command", "This form as a command; save it as TOML", WORKBENCH, FOOTER),
     *(
