@@ -272,6 +272,15 @@ def _is_at(descriptor: int, path: Path) -> bool:
     return stat.S_ISREG(here.st_mode) and (here.st_dev, here.st_ino) == (there.st_dev, there.st_ino)
 
 
+def rename(path: Path, target: Path) -> None:
+    """Give a file another name in its folder, over one that may have it, durably."""
+    try:
+        os.rename(path, target)
+        sync_folder(target.parent)
+    except OSError as error:
+        raise explain(error, "write", target) from error
+
+
 def remove_file(path: Path) -> None:
     """Remove a file that may already be gone."""
     try:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from rnnbench import config as configuration
-from rnnbench.cli import fetch, output, records
+from rnnbench.cli import fetch, output, records, stdin
 from rnnbench.metrics import perplexity
 from rnnbench.runs.narration import figure
 from rnnbench.visible import visible
@@ -36,7 +36,12 @@ def list_corpora(context: typer.Context, json: Json = False) -> None:
 @app.command()
 def show(
     context: typer.Context,
-    file: Annotated[str, typer.Argument(metavar="FILE", help="A path, or a name under corpora/.", show_default=False)],
+    file: Annotated[
+        str,
+        typer.Argument(
+            metavar="FILE", help="A path, a name under corpora/, or - for standard input.", show_default=False
+        ),
+    ],
     encoding: Annotated[str | None, typer.Option(help="Encoding of the text; else detected.")] = None,
     errors: Annotated[str | None, typer.Option(help="Bytes that are not text: strict or replace.")] = None,
     members: Annotated[str | None, typer.Option(help="Which texts of an archive or folder: a pattern.")] = None,
@@ -58,7 +63,7 @@ def show(
     flags |= {"text": {"tokenizer": tokenizer}} if tokenizer else {}
     sets = [configuration.parse_setting(text) for text in setting or []]
     chosen = configuration.validate(configuration.merge(flags, *sets))
-    path = context.obj.find_corpus(file)
+    path = stdin.keep(context.obj.cache) if file == stdin.STDIN else context.obj.find_corpus(file)
     described = texts.describe(path, chosen.corpus, chosen.text)
     measured = None
     if baselines:

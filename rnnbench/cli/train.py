@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from rnnbench import config as configuration
-from rnnbench.cli import output
+from rnnbench.cli import output, stdin
 from rnnbench.config import RunConfig, Values
 from rnnbench.errors import CorpusError, RnnbenchError, UnavailableError, UsageError
 from rnnbench.runs import jobs
@@ -29,7 +29,9 @@ def register(app: typer.Typer) -> None:
 
 def train(
     context: typer.Context,
-    corpus: Annotated[str | None, typer.Option(help="The text: a path, or a name under corpora/.")] = None,
+    corpus: Annotated[
+        str | None, typer.Option(help="The text: a path, a name under corpora/, or - for standard input.")
+    ] = None,
     encoding: Annotated[str | None, typer.Option(help="Encoding of the text; else detected.")] = None,
     errors: Annotated[str | None, typer.Option(help="Bytes that are not text: strict or replace.")] = None,
     members: Annotated[str | None, typer.Option(help="Which texts of an archive or folder: a pattern.")] = None,
@@ -67,7 +69,9 @@ def train(
     sets = [configuration.parse_setting(text) for text in setting or []]
     chosen = resolve(preset, config, configuration.join(flags, *sets))
     path = find_corpus(workspace, chosen.corpus.file)
-    if path.parent not in workspace.corpora_folders:  # a path must mean the same text when the run is resumed elsewhere
+    if (
+        path.parent not in workspace.corpora_folders or chosen.corpus.file == stdin.STDIN
+    ):  # a path must mean the same text when the run is resumed elsewhere
         chosen = configuration.validate(configuration.merge(chosen.model_dump(), {"corpus": {"file": str(path)}}))
     if dry_run_only:
         from rnnbench.cli import dry_run
@@ -85,7 +89,12 @@ def train(
 
 
 def find_corpus(workspace: Workspace, name: str) -> Path:
-    """The text of that name. Raises CorpusError, which for a text of the catalogue says how to get it."""
+    """The text of that name, or from standard input, which is kept under corpora/.
+
+    Raises CorpusError, which for a text of the catalogue says how to get it.
+    """
+    if name == stdin.STDIN:
+        return stdin.keep(workspace.root / "corpora")
     try:
         return workspace.find_corpus(name)
     except CorpusError as error:
