@@ -142,13 +142,14 @@ def train_here(workspace: Workspace, run: Run, config: RunConfig, *, as_json: bo
     """Train in this process and tell every event. Signals end it after the step, saved."""
     from rnnbench.cli import render
     from rnnbench.engine.control import Control
-    from rnnbench.engine.trainer import train as train_events
     from rnnbench.runs.recording import record
 
     control = Control(run)
-    events = record(run, train_events(config, run, workspace, control))
     try:
-        with control.signals():
+        with control.signals():  # before torch is loaded, which takes seconds: a stop asked for meanwhile is kept
+            from rnnbench.engine.trainer import train as train_events
+
+            events = record(run, train_events(config, run, workspace, control))
             render.tell(events, as_json=as_json, name=run.name)
     except (RnnbenchError, KeyboardInterrupt):
         _discard_if_never_begun(workspace, run)

@@ -29,13 +29,13 @@ _MANIFEST_LIMIT = 1 << 20
 class Position:
     """Where training stands, besides the tensors: everything the next step and the next report depend on.
 
-    `pending_nats` and `pending_steps` are the part of a recorded loss that is not complete yet.
+    `next_evaluation` is the elapsed second of the next score in a run that only the clock ends. `pending_nats` and
+    `pending_steps` are the part of a recorded loss that is not complete yet.
     """
 
     step: int = 0
-    tokens: int = 0
     elapsed_seconds: float = 0.0
-    evaluations: int = 0
+    next_evaluation: float = 0.0
     evaluated_step: int = -1
     best_loss_nats: float | None = None
     best_step: int | None = None
@@ -58,10 +58,9 @@ class Origin:
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """Tensors by name (`model.*`, `optimizer.*`, `state`, `random.*`), the optimizer's numbers, position, origin."""
+    """Tensors by name (`model.*`, `optimizer.*`, `state`, `random.*`), position, origin."""
 
     tensors: dict[str, Tensor]
-    optimizer_numbers: dict[str, float]
     position: Position
     origin: Origin
 
@@ -104,7 +103,6 @@ def save(folder: Path, checkpoint: Checkpoint, loss_nats: float | None) -> Manif
         "loss_nats": loss_nats,
         "position": asdict(checkpoint.position),
         "origin": asdict(checkpoint.origin),
-        "optimizer_numbers": checkpoint.optimizer_numbers,
     }
     tensor_file = path.with_suffix(".safetensors")
     if not _holds(tensor_file, data):  # a step saved again, such as after its evaluation, is never without a manifest
@@ -175,11 +173,10 @@ def load(manifest: Manifest) -> Checkpoint:
         raise CheckpointError(f"{path} is damaged: its digest is not the one in its manifest")
     try:
         tensors = safetensors.torch.load(data)
-        numbers = {str(name): float(value) for name, value in manifest.record["optimizer_numbers"].items()}
         position, origin = Position(**manifest.record["position"]), Origin(**manifest.record["origin"])
     except (SafetensorError, KeyError, TypeError, ValueError) as error:
         raise CheckpointError(f"{path} is not a checkpoint of this version: {error}") from None
-    return Checkpoint(tensors, numbers, position, origin)
+    return Checkpoint(tensors, position, origin)
 
 
 def load_latest(folder: Path, report: Callable[[str], None]) -> Checkpoint | None:

@@ -45,7 +45,6 @@ class Session:
     state: Tensor
     position: Position = field(default_factory=Position)
     saved_at: float = 0.0
-    next_evaluation: float = 0.0
     saved_position: Position | None = None
     _clock_started: float = field(default_factory=time.perf_counter)
 
@@ -107,13 +106,15 @@ class Session:
             every = max(narration.round_number(self.planned_steps / _EVALUATIONS), _FEWEST_BETWEEN)
         if every is not None:
             return step % every == 0
-        return self.elapsed_seconds() >= self.next_evaluation
+        return self.elapsed_seconds() >= self.position.next_evaluation
 
-    def plan_evaluation(self, seconds: float) -> None:
-        """When to score again, after an evaluation that took so long: for a run that only the clock ends."""
+    def next_evaluation(self, seconds: float) -> float:
+        """The elapsed second at which to score again, after an evaluation that took so long."""
+        if self.planned_steps is not None:
+            return 0.0  # steps decide there, and a position must not depend on the clock
         budget = (self.config.training.minutes or 0.0) * 60
         wait = max(min(budget / _EVALUATIONS, _LONGEST_BETWEEN), seconds * _EVALUATION_SHARE)
-        self.next_evaluation = self.elapsed_seconds() + wait
+        return self.elapsed_seconds() + wait
 
     def checkpoint_due(self) -> bool:
         """Whether to save now: because somebody asked, or because it is time."""
@@ -125,7 +126,7 @@ class Session:
         """Write a checkpoint, and only when it is on disk and verified drop older ones."""
         position = replace(self.position, elapsed_seconds=self.elapsed_seconds())
         best = position.step == position.best_step
-        checkpoint = Checkpoint(self._tensors(), _numbers(self.optimizer), position, self.origin())
+        checkpoint = Checkpoint(self._tensors(), position, self.origin())
         loss_nats = position.best_loss_nats if best else None
         manifest = checkpoints.save(self.run.checkpoints, checkpoint, loss_nats)
         checkpoints.prune(self.run.checkpoints, self.config.checkpoints.keep)
@@ -228,24 +229,11 @@ def load_weights(network: LanguageModel, checkpoint: Checkpoint) -> None:
             parameter.copy_(stored)
 
 
-def _numbers(optimizer: torch.optim.Optimizer) -> dict[str, float]:
-    """The optimizer's state that is not a tensor, by `index.name`."""
-    return {
-        f"{index}.{name}": float(value)
-        for index, values in optimizer.state_dict()["state"].items()
-        for name, value in values.items()
-        if value is not None and not isinstance(value, Tensor)
-    }
-
-
 def _restore_optimizer(optimizer: torch.optim.Optimizer, checkpoint: Checkpoint) -> None:
     record = optimizer.state_dict()
-    state: dict[int, dict[str, Tensor | float]] = {}
+    state: dict[int, dict[str, Tensor]] = {}
     for name, tensor in checkpoint.tensors.items():
         if name.startswith("optimizer."):
             _, index, key = name.split(".", 2)
             state.setdefault(int(index), {})[key] = tensor
-    for name, value in checkpoint.optimizer_numbers.items():
-        number, key = name.split(".", 1)
-        state.setdefault(int(number), {})[key] = value
     optimizer.load_state_dict({"state": state, "param_groups": record["param_groups"]})

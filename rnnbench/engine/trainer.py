@@ -13,14 +13,14 @@ from rnnbench.config import RunConfig
 from rnnbench.engine import checkpoints, evaluation, optimization, sampling
 from rnnbench.engine.control import Control
 from rnnbench.engine.session import Session, load_weights
-from rnnbench.errors import RnnbenchError, Stopped, UnavailableError
+from rnnbench.errors import CheckpointError, RnnbenchError, Stopped, UnavailableError
 from rnnbench.metrics import Score
 from rnnbench.runs import narration
-from rnnbench.runs.events import EvaluationDone, Event, Prepared, RunFinished, SampleDrawn, StepDone
+from rnnbench.runs.events import EvaluationDone, Event, Prepared, RunFinished, SampleDrawn, StepDone, Warned
 from rnnbench.runs.store import Run
 from rnnbench.text import corpora
 from rnnbench.text.baselines import Baselines
-from rnnbench.text.corpora import EncodedCorpus
+from rnnbench.text.corpora import EncodedCorpus, Split
 from rnnbench.workspace import Workspace
 
 _REPORT_SECONDS = 0.25
@@ -110,13 +110,13 @@ def _update(session: Session) -> tuple[Tensor, Tensor, float]:
     loss, state = session.network.loss(ids, targets, before)
     session.optimizer.zero_grad(set_to_none=True)
     torch.autograd.backward(loss)
-    norm = optimization.clip(list(session.network.parameters()), training.clip_norm)
+    norm = optimization.clip(session.optimizer.param_groups[0]["params"], training.clip_norm)
     rate = optimization.learning_rate(training, step, session.fraction_done())
     _refuse_divergence(session, loss, norm, rate)
     optimization.set_learning_rate(session.optimizer, rate)
     session.optimizer.step()
     session.state = state.detach()  # truncated BPTT: the state goes on, the gradient does not (Werbos 1990)
-    session.position = replace(session.position, step=step + 1, tokens=session.position.tokens + ids.numel())
+    session.position = replace(session.position, step=step + 1)
     return loss.detach(), norm, rate
 
 
@@ -146,17 +146,17 @@ def _evaluate(session: Session) -> Iterator[Event]:
     except Stopped:
         yield session.save()
         raise
+    seconds = time.perf_counter() - began
     position = session.position
     best = score.loss_nats < (math.inf if position.best_loss_nats is None else position.best_loss_nats)
     session.position = replace(
         position,
-        evaluations=position.evaluations + 1,
+        next_evaluation=session.next_evaluation(seconds),
         evaluated_step=position.step,
         best_loss_nats=score.loss_nats if best else position.best_loss_nats,
         best_step=position.step if best else position.best_step,
     )
-    session.plan_evaluation(time.perf_counter() - began)
-    yield _evaluated(position.step, "validation", score, time.perf_counter() - began, best=best)
+    yield _evaluated(position.step, "validation", score, seconds, best=best)
     if session.config.evaluation.sample_length:
         yield _sample(session)
     if best:
@@ -210,29 +210,37 @@ def _finish(session: Session) -> Iterator[Event]:
     elapsed = round(session.elapsed_seconds(), 3)
     split, step = session.corpus.split("test"), session.position.step
     if len(split) >= 2:
-        manifest = checkpoints.choose(session.run.checkpoints, "best")
-        load_weights(session.network, checkpoints.load(manifest))
-        began = time.perf_counter()
-        score = evaluation.score(session.network, split, check=session.control.check)
-        yield _evaluated(manifest.step, "test", score, time.perf_counter() - began, best=False)
+        try:
+            yield _test(session, split)
+        except CheckpointError as error:
+            yield Warned(message=f"the test split was not scored: {error}")
     yield RunFinished(reason="finished", step=step, elapsed_seconds=elapsed)
 
 
+def _test(session: Session, split: Split) -> EvaluationDone:
+    """The score of the best checkpoint on the test split. Raises CheckpointError when that cannot be read any more."""
+    manifest = checkpoints.choose(session.run.checkpoints, "best")
+    load_weights(session.network, checkpoints.load(manifest))
+    began = time.perf_counter()
+    score = evaluation.score(session.network, split, check=session.control.check)
+    return _evaluated(manifest.step, "test", score, time.perf_counter() - began, best=False)
+
+
 class Report:
-    """Gathers losses on the device and tells them about four times a second, so that no step waits for the log."""
+    """Gathers losses on the device and tells them now and then, so that not every step waits for the log."""
 
     def __init__(self, session: Session) -> None:
         self._session = session
         self._losses: list[Tensor] = []
         self._norm = torch.zeros(())
         self._rate = 0.0
-        self._every = narration.line_interval(session.planned_steps)
+        self._every = max(narration.line_interval(session.planned_steps), session.steps_per_loss)
         self.restart()
 
     def restart(self) -> None:
         """The clock of the rate begins again: what was not training does not count."""
         self._began = time.perf_counter()
-        self._tokens = self._session.position.tokens
+        self._since = self._session.position.step
 
     def add(self, loss: Tensor, norm: Tensor, rate: float) -> None:
         """Take the figures of one step, without waiting for them."""
@@ -255,7 +263,8 @@ class Report:
         if not (math.isfinite(sum(losses)) and math.isfinite(norm)):
             raise diverged(session.position.step, losses[-1], norm, self._rate)
         complete = self._group(losses)
-        seconds, tokens = time.perf_counter() - self._began, session.position.tokens - self._tokens
+        tokens = (session.position.step - self._since) * session.tokens_per_step
+        seconds = time.perf_counter() - self._began
         self.restart()
         if complete:
             yield self._event(complete, norm, tokens / seconds)

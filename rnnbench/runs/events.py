@@ -77,7 +77,7 @@ class RunResumed(Event):
 
 @dataclass(frozen=True, kw_only=True)
 class StepDone(Event):
-    """Training reached `step`. Written about four times a second, never for every step.
+    """Training reached `step`. Written about four times a second and at the round steps that the log shows.
 
     `losses_nats` holds the mean loss of every `steps_per_loss` steps since the last StepDone, the last one ending
     at `step`, so the history is complete and does not depend on the clock. `loss_nats` is the last of them.

@@ -9,7 +9,8 @@ import torch
 from rnnbench.engine import checkpoints
 from rnnbench.engine.checkpoints import Position, choose, load
 from rnnbench.errors import CheckpointError
-from rnnbench.runs.events import RunResumed, RunStarted, StepDone, Warned
+from rnnbench.runs.events import EvaluationDone, RunResumed, RunStarted, StepDone, Warned
+from rnnbench.runs.log import read_events
 
 CELLS = ("rnn", "gru", "lstm")
 OPTIMIZERS = {
@@ -145,10 +146,66 @@ def test_every_field_of_the_position_is_needed(interrupted, stopped_at):
     run = interrupted(model={"dropout": 0.2}, training={"max_steps": 24, "learning_rate": 1.0})
     assert run.outcome(lambda checkpoint: checkpoint) == run.expected
     assert run.expected.best[0] < 13, "this rate spoils the weights, so the best score is one of before"
-    needed = {field.name for field in fields(Position)} - {"step", "elapsed_seconds"}  # those have their own tests
-    for name in sorted(needed):
+    own = {"step", "elapsed_seconds", "next_evaluation", "best_step", "evaluated_step"}  # these have their own tests
+    expected = replace(run.expected, position=Position())  # a field that only itself would show is not needed
+    for name in sorted({field.name for field in fields(Position)} - own):
         looks = range(stopped_at - 3, stopped_at + 2)  # one of them is between an evaluation and the step after it
-        assert any(run.outcome(reset(name), look) != run.expected for look in looks), name
+        outcomes = (replace(run.outcome(reset(name), look), position=Position()) for look in looks)
+        assert any(outcome != expected for outcome in outcomes), name
+
+
+@pytest.fixture
+def at_its_best(trainings, tiny, stop_at):
+    """A run that stopped right after the evaluation that was its best, and its checkpoint."""
+    for look in range(8, 40):
+        run = trainings.run(f"run-{look}", tiny())
+        trainings.go_on(run, stop_at(look))
+        checkpoint = load(choose(run.checkpoints, "last"))
+        if checkpoint.position.step == checkpoint.position.best_step == checkpoint.position.evaluated_step:
+            return run, checkpoint
+    raise AssertionError("no look came right after the best evaluation")
+
+
+def test_the_evaluated_step_is_needed(at_its_best, trainings, stop_at):
+    """A run that stopped after an evaluation does not score the same step again when it goes on."""
+    run, checkpoint = at_its_best
+
+    def scored_again():
+        events = trainings.go_on(run, stop_at(1))
+        return [event.step for event in events if isinstance(event, EvaluationDone)]
+
+    assert scored_again() == []
+    changed = reset("evaluated_step")(checkpoint)
+    checkpoints.save(run.checkpoints, changed, checkpoint.position.best_loss_nats)
+    trainings.go_on(run, stop_at(8))
+    log = [event for event in read_events(run.events_file) if isinstance(event, EvaluationDone)]
+    assert [event.step for event in log].count(checkpoint.position.step) == 2
+
+
+def test_the_best_step_is_needed(at_its_best, trainings, stop_at):
+    """A run that was stopped at its best, and is stopped again at once, still knows that this is its best."""
+    run, checkpoint = at_its_best
+    trainings.go_on(run, stop_at(1))
+    assert choose(run.checkpoints, "best").step == checkpoint.position.step
+    checkpoints.save(run.checkpoints, reset("best_step")(checkpoint), checkpoint.position.best_loss_nats)
+    trainings.go_on(run, stop_at(1))
+    assert choose(run.checkpoints, "best").step != checkpoint.position.step
+
+
+def test_the_time_of_the_next_evaluation_is_needed(trainings, tiny, stop_at):
+    """A run that only the clock ends does not score again merely because it was resumed."""
+    config = tiny(training={"max_steps": "off", "minutes": 10}, evaluation={"every_steps": "off", "sample_length": 0})
+    run = trainings.run("run", config)
+    trainings.go_on(run, stop_at(8))
+
+    def scores_of_a_resumed_run():
+        events = trainings.go_on(run, stop_at(8))
+        return sum(isinstance(event, EvaluationDone) for event in events)
+
+    assert scores_of_a_resumed_run() == 0
+    checkpoint = load(choose(run.checkpoints, "last"))
+    checkpoints.save(run.checkpoints, reset("next_evaluation")(checkpoint), None)
+    assert scores_of_a_resumed_run() == 1
 
 
 def test_the_step_is_needed(interrupted, trainings, tiny, stop_at, stopped_at):
