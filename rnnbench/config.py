@@ -33,6 +33,14 @@ Off = BeforeValidator(_off_is_none)
 """TOML has no null: a choice that can be off is written "off"."""
 
 
+def _text_is_one(value: object) -> object:
+    return value if not isinstance(value, str) else (value,) if value else ()
+
+
+Texts = Annotated[tuple[str, ...], BeforeValidator(_text_is_one)]
+"""Several texts; one alone needs no list."""
+
+
 def _option(default: Any, description: str, *, flag: str = "", **limits: Any) -> Any:
     """A field with its one-line help and, where it has one, the name of its command-line option."""
     extra: Values = {"flag": flag} if flag else {}
@@ -63,6 +71,13 @@ class CorpusConfig(Section):
         0.1, "Share of the text, after the training part, for validation", gt=0, le=0.5
     )
     test_fraction: float = _option(0.05, "Share of the text, at its end, kept for the test", ge=0, le=0.5)
+    pairs: Literal["table", "next_line"] = _option(
+        "table", "seq2seq: each line holds source, tab, target; or each line is answered by the next"
+    )
+    first_pairs: Annotated[int | None, Off] = _option(None, "seq2seq: use only this many pairs", ge=3)
+    longest_pair: Annotated[int | None, Off] = _option(
+        None, "seq2seq: leave out pairs with a side of more characters than this", ge=1
+    )
 
     @model_validator(mode="after")
     def _leaves_something_to_train_on(self) -> Self:
@@ -74,7 +89,7 @@ class CorpusConfig(Section):
 class TextConfig(Section):
     """How text becomes numbered tokens."""
 
-    tokenizer: Literal["character", "byte", "word", "whitespace", "jieba", "bpe"] = _option(
+    tokenizer: Literal["character", "byte", "word", "spaced_word", "whitespace", "jieba", "bpe"] = _option(
         "character", "What one token is", flag="--tokenizer"
     )
     jieba_engine: Literal["exact", "fast"] = _option("exact", "jieba itself, or its faster reimplementation")
@@ -90,13 +105,16 @@ class TextConfig(Section):
         None, "Most tokens in the vocabulary; rarer ones become <unk>", ge=2
     )
     vocabulary_from: Literal["train", "all"] = _option("train", "The part of the text the vocabulary is counted on")
-    reserved: tuple[str, ...] = _option((), "Extra tokens numbered after <unk>")
+    reserved: Texts = _option((), "Extra tokens numbered after <unk>")
+    shared_vocabulary: bool = _option(False, "seq2seq: one vocabulary and one embedding for source and target")
 
 
 class ModelConfig(Section):
     """The network."""
 
-    task: Literal["language_model"] = _option("language_model", "What is predicted", flag="--task")
+    task: Literal["language_model", "cloze", "seq2seq"] = _option(
+        "language_model", "What is predicted: the next token, a missing one, or the answer to a line", flag="--task"
+    )
     cell: Literal["rnn", "elman", "gru", "gru_reset_before", "lstm", "lstm_layer_norm", "min_gru", "min_lstm"] = (
         _option("lstm", "The recurrent cell", flag="--cell")
     )
@@ -113,6 +131,23 @@ class ModelConfig(Section):
     tie_weights: bool = _option(False, "Share the embedding with the output (needs embedding = hidden)")
     initialisation: Literal["torch", "normal", "orthogonal"] = _option("torch", "How weights are first drawn")
     forget_bias: float = _option(0.0, "Added to the forget-gate bias of lstm-like cells at the start")
+    bidirectional: bool = _option(False, "Read in both directions: the encoder of seq2seq; cloze always does")
+    attention: Literal["none", "additive", "dot"] = _option(
+        "additive", "How a seq2seq decoder looks at the source; none: only at one fixed vector"
+    )
+
+    @model_validator(mode="after")
+    def _fits_its_task(self) -> Self:
+        if self.task == "language_model" and self.bidirectional:
+            raise ValueError(
+                "a bidirectional next-token model has read its answer: it reaches perplexity 1.1 and cannot write; "
+                "to read from both sides use --task cloze, which predicts a missing token"
+            )
+        if self.task == "cloze" and self.tie_weights:
+            raise ValueError("tie_weights does not fit cloze: its output reads two states, not one")
+        if self.task == "seq2seq" and self.input != "embedding":
+            raise ValueError("seq2seq needs input = embedding")
+        return self
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -149,6 +184,10 @@ class TrainingConfig(Section):
     epochs: Annotated[int | None, Off] = _option(None, "Passes over the training text", flag="--epochs", ge=1)
     max_steps: Annotated[int | None, Off] = _option(None, "Updates at most", flag="--max-steps", ge=1)
     minutes: Annotated[float | None, Off] = _option(None, "Wall-clock minutes at most", flag="--minutes", gt=0)
+    margin: int = _option(16, "cloze: tokens read, unscored, on each side of a window", ge=0, le=4096)
+    blank_share: float = _option(
+        0.05, "cloze: share of the tokens read as <unk>, so that neighbouring blanks make sense", ge=0, lt=1
+    )
     seed: int = _option(1, "Seed of weights, batches and dropout", flag="--seed", ge=0, lt=2**31)
 
     @model_validator(mode="before")
@@ -171,7 +210,7 @@ class EvaluationConfig(Section):
     every_steps: Annotated[int | None, Off] = _option(
         None, "Updates between evaluations; off: chosen from the budget", ge=1
     )
-    sample_prompt: str = _option("", "Text the samples of a run begin from; empty: the start of the validation text")
+    sample_prompts: Texts = _option((), "Texts the samples of a run begin from; none: the start of the validation text")
     sample_length: int = _option(160, "Tokens sampled at each evaluation; 0 for none", ge=0, le=10000)
     sample_temperature: float = _option(0.8, "Temperature of those samples", gt=0, le=100)
     sample_greedy: bool = _option(False, "Always take the most probable token in those samples")
@@ -367,8 +406,9 @@ def _read_value(section: str, name: str, text: str) -> Any:
     except (ValueError, RecursionError):
         return text
     value, key = tables["value"], f"{section}.{name}"
-    holds_text = any(field.key == key and field.info.annotation is str for field in fields())
-    return value if len(tables) == 1 and (isinstance(value, str) or not holds_text) else text
+    kind = next((field.info.annotation for field in fields() if field.key == key), None)
+    meant = isinstance(value, str | list if kind == tuple[str, ...] else str) or kind not in (str, tuple[str, ...])
+    return value if len(tables) == 1 and meant else text
 
 
 def from_environment(environment: Mapping[str, str] | None = None) -> Values:

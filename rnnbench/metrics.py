@@ -47,6 +47,7 @@ class Score:
 
     `spelling_nats` is the cost of spelling the unknown tokens that the model saw only as <unk>; it enters the
     figures per character and byte, which compare models with different vocabularies, and not the perplexity.
+    `tokens_given` of the tokens need no prediction: the first of a stream.
     """
 
     loss_nats: float
@@ -56,6 +57,7 @@ class Score:
     bytes: int
     unknown_tokens: int = 0
     spelling_nats: float = 0.0
+    tokens_given: int = 1
 
     @property
     def perplexity(self) -> float:
@@ -64,8 +66,9 @@ class Score:
 
     @property
     def coverage(self) -> float:
-        """Share of the tokens that can be predicted (all but the first) that were scored."""
-        return self.tokens_scored / (self.tokens_total - 1) if self.tokens_total > 1 else 0.0
+        """Share of the tokens that can be predicted that were scored."""
+        predictable = self.tokens_total - self.tokens_given
+        return self.tokens_scored / predictable if predictable > 0 else 0.0
 
     @property
     def bits_per_character(self) -> float | None:

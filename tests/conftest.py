@@ -124,7 +124,7 @@ def make_event() -> MakeEvent:
 
     def make(kind: type[EventKind], **values: Any) -> EventKind:
         for field in fields(kind):
-            if field.default is MISSING and field.name not in values:
+            if field.default is MISSING and field.default_factory is MISSING and field.name not in values:
                 declared = getattr(field.type, "__name__", str(field.type)).removesuffix(" | None")
                 values[field.name] = _SAMPLE_VALUES.get(declared, _SAMPLE_VALUES.get(str(field.type)))
         return kind(**values)

@@ -169,13 +169,13 @@ def test_an_optimizer_and_a_rate_in_the_environment_hold_together() -> None:
         (" model.hidden = 64 ", {"model": {"hidden": 64}}),
         ("training.clip_norm=off", {"training": {"clip_norm": "off"}}),
         ("model.tie_weights=true", {"model": {"tie_weights": True}}),
-        ("evaluation.sample_prompt=you are", {"evaluation": {"sample_prompt": "you are"}}),
-        ("evaluation.sample_prompt=你是", {"evaluation": {"sample_prompt": "你是"}}),
-        ('evaluation.sample_prompt="a=b"', {"evaluation": {"sample_prompt": "a=b"}}),
-        ("evaluation.sample_prompt=", {"evaluation": {"sample_prompt": ""}}),
+        ("evaluation.sample_prompts=you are", {"evaluation": {"sample_prompts": "you are"}}),
+        ("evaluation.sample_prompts=你是", {"evaluation": {"sample_prompts": "你是"}}),
+        ('evaluation.sample_prompts="a=b"', {"evaluation": {"sample_prompts": "a=b"}}),
+        ("evaluation.sample_prompts=", {"evaluation": {"sample_prompts": ""}}),
         ('text.reserved=["<pad>", "<bos>"]', {"text": {"reserved": ["<pad>", "<bos>"]}}),
-        ("evaluation.sample_prompt=1984", {"evaluation": {"sample_prompt": "1984"}}),
-        ("evaluation.sample_prompt=true", {"evaluation": {"sample_prompt": "true"}}),
+        ("evaluation.sample_prompts=1984", {"evaluation": {"sample_prompts": "1984"}}),
+        ("evaluation.sample_prompts=true", {"evaluation": {"sample_prompts": "true"}}),
         ("corpus.file=2024-01-01", {"corpus": {"file": "2024-01-01"}}),
         ("model.hidden=" + "9" * 5000, {"model": {"hidden": "9" * 5000}}),
         ("model.hidden=" + "[" * 50_000, {"model": {"hidden": "[" * 50_000}}),
@@ -188,7 +188,7 @@ def test_settings_are_read_as_toml_or_as_plain_text(text: str, tables: dict[str,
 
 def test_a_setting_holds_one_value_only() -> None:
     """A line break in a value is text; it cannot smuggle in a second TOML key or end the value early."""
-    assert parse_setting("evaluation.sample_prompt=1\nx = 2") == {"evaluation": {"sample_prompt": "1\nx = 2"}}
+    assert parse_setting("evaluation.sample_prompts=1\nx = 2") == {"evaluation": {"sample_prompts": "1\nx = 2"}}
     assert parse_setting("model.hidden=1\nx = 2") == {"model": {"hidden": "1\nx = 2"}}
 
 
@@ -486,7 +486,7 @@ def test_options_parsed_again_give_the_same_configuration(config: RunConfig) -> 
 )
 def test_any_text_survives_the_way_through_the_options(text: str) -> None:
     """Blanks, quotes, numbers, line ends and control characters in a prompt reach the child process as they are."""
-    config = validate(merge(CORPUS, {"evaluation": {"sample_prompt": text}, "text": {"reserved": [text]}}))
+    config = validate(merge(CORPUS, {"evaluation": {"sample_prompts": [text]}, "text": {"reserved": [text]}}))
     assert parsed(configuration.as_options(config)) == config
 
 

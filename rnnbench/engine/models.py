@@ -62,7 +62,13 @@ class ScratchStack(nn.Module):
         return x, torch.stack(finals, dim=1)
 
 
-class LanguageModel(nn.Module):
+class Network(nn.Module):
+    """A network of any task. `implementation` says which form of its cells runs."""
+
+    implementation: str
+
+
+class LanguageModel(Network):
     """Predicts each next token from those before it.
 
     The weights come from torch's random numbers, the first state, where a cell draws one, from `seed`: the same seed
@@ -118,7 +124,7 @@ class LanguageModel(nn.Module):
         return linear_cross_entropy(y_TBH.flatten(0, 1), output.weight, output.bias, targets_TB.flatten()), state_SLBH
 
 
-def initialise(network: LanguageModel, model: ModelConfig) -> None:
+def initialise(network: Network, model: ModelConfig) -> None:
     """Draw the weights as the configuration says; torch's own draw has already happened."""
     for name, parameter in network.named_parameters():
         if model.initialisation == "normal" and not name.endswith("_gain"):

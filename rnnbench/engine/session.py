@@ -9,17 +9,18 @@ from torch import Tensor
 
 from rnnbench import storage
 from rnnbench.config import RunConfig
-from rnnbench.engine import causality, checkpoints, devices, optimization
-from rnnbench.engine.batches import Batches, make_batches
+from rnnbench.engine import checkpoints, devices, optimization
 from rnnbench.engine.checkpoints import Checkpoint, Origin, Position
 from rnnbench.engine.control import Control
-from rnnbench.engine.models import LanguageModel
+from rnnbench.engine.models import Network
+from rnnbench.engine.tasks import Task, make_task
+from rnnbench.engine.tasks.base import Text
 from rnnbench.errors import CheckpointError
 from rnnbench.runs import narration
 from rnnbench.runs.events import CheckpointSaved, Event, RunResumed, RunStarted, Warned
 from rnnbench.runs.store import Run
+from rnnbench.text import vocabulary
 from rnnbench.text.baselines import Baselines
-from rnnbench.text.corpora import EncodedCorpus
 
 _EVALUATIONS = 12  # in a run, where the configuration does not say
 _FEWEST_BETWEEN = 5  # steps between two evaluations that nobody asked for
@@ -35,13 +36,12 @@ class Session:
 
     config: RunConfig
     run: Run
-    corpus: EncodedCorpus
+    text: Text
     control: Control
     device: torch.device
     threads: int
-    network: LanguageModel
+    task: Task
     optimizer: torch.optim.Optimizer
-    batches: Batches
     state: Tensor
     position: Position = field(default_factory=Position)
     saved_at: float = 0.0
@@ -49,35 +49,37 @@ class Session:
     _clock_started: float = field(default_factory=time.perf_counter)
 
     @classmethod
-    def prepare(cls, config: RunConfig, run: Run, corpus: EncodedCorpus, control: Control) -> "Session":
-        """Build the network and what trains it, from the seed. Raises RnnbenchError when that cannot be done here."""
-        batches = make_batches(corpus.split("train").ids, config.training)
+    def prepare(cls, config: RunConfig, run: Run, text: Text, control: Control) -> "Session":
+        """Build the task and what trains it, from the seed. Raises RnnbenchError when that cannot be done here."""
         device, threads = devices.prepare(config)
-        network = LanguageModel(config.model, len(corpus.vocabulary), seed=config.training.seed).to(device)
-        optimizer = optimization.make_optimizer(network.parameters(), config.training)
-        state = network.initial_state(config.training.batch_size)
-        if not run.vocabulary_file.exists():
-            storage.write_json(run.vocabulary_file, corpus.vocabulary.to_json())
-        return cls(config, run, corpus, control, device, threads, network, optimizer, batches, state)
+        task = make_task(config, text, device)
+        optimizer = optimization.make_optimizer(task.network.parameters(), config.training)
+        for file, known in (
+            (run.vocabulary_file, text.vocabulary),
+            (run.source_vocabulary_file, text.source_vocabulary),
+        ):
+            if known is not None and not file.exists():
+                storage.write_json(file, known.to_json())
+        return cls(config, run, text, control, device, threads, task, optimizer, task.initial_state())
+
+    @property
+    def network(self) -> Network:
+        """The weights that are trained."""
+        return self.task.network
 
     # -- what is planned -----------------------------------------------------------------------------------------
 
     @property
-    def tokens_per_step(self) -> int:
-        """Training tokens in one update."""
-        return self.config.training.batch_size * self.config.training.steps_per_sequence
-
-    @property
     def steps_per_loss(self) -> int:
         """How many steps one recorded loss covers."""
-        return max(1, _TOKENS_PER_LOSS // self.tokens_per_step)
+        return max(1, _TOKENS_PER_LOSS // self.task.tokens_per_step)
 
     @property
     def planned_steps(self) -> int | None:
         """The step at which the run ends; None when only the clock ends it."""
         training = self.config.training
         ends = [training.max_steps] if training.max_steps else []
-        ends += [training.epochs * self.batches.steps_per_epoch] if training.epochs else []
+        ends += [training.epochs * self.task.steps_per_epoch] if training.epochs else []
         return min(ends) if ends else None
 
     def elapsed_seconds(self) -> float:
@@ -140,7 +142,7 @@ class Session:
         checkpoint = checkpoints.load_latest(self.run.checkpoints, damaged.append)
         yield from (Warned(message=message) for message in damaged)
         if checkpoint is None:
-            causality.guard(self.network)
+            self.task.guard()
             yield self.save()
             return
         exact = self._belongs(checkpoint.origin)
@@ -182,10 +184,10 @@ class Session:
     def origin(self) -> Origin:
         """What this session belongs to and computes with."""
         return Origin(
-            corpus_digest=self.corpus.digest,
-            ids_digest=self.corpus.ids_digest,
-            vocabulary_digest=self.corpus.vocabulary.digest,
-            model=self.config.model.model_dump_json(),
+            corpus_digest=self.text.digest,
+            ids_digest=self.text.ids_digest,
+            vocabulary_digest=vocabulary.digest_of(self.text.vocabulary, self.text.source_vocabulary),
+            model=self.config.model.model_dump_json(exclude_defaults=True),
             torch_version=torch.__version__,
             device=devices.describe_device(self.device),
             threads=self.threads,
@@ -193,7 +195,7 @@ class Session:
 
     def started(self, counted: Baselines) -> RunStarted:
         """What is known before the first step."""
-        training, vocabulary = self.config.training, self.corpus.vocabulary
+        training, known = self.config.training, self.text.vocabulary
         return RunStarted(
             device=devices.describe_device(self.device),
             threads=self.threads,
@@ -202,24 +204,25 @@ class Session:
             parameters=sum(parameter.numel() for parameter in self.network.parameters()),
             planned_steps=self.planned_steps,
             planned_seconds=training.minutes * 60 if training.minutes else None,
-            steps_per_epoch=self.batches.steps_per_epoch,
-            tokens_per_step=self.tokens_per_step,
+            steps_per_epoch=self.task.steps_per_epoch,
+            tokens_per_step=self.task.tokens_per_step,
             steps_per_loss=self.steps_per_loss,
-            corpus_digest=self.corpus.file_digest,
-            corpus_characters=self.corpus.characters,
-            corpus_tokens=self.corpus.tokens,
-            vocabulary_size=len(vocabulary),
-            validation_tokens=len(self.corpus.split("validation")),
+            corpus_digest=self.text.file_digest,
+            corpus_characters=self.text.characters,
+            corpus_tokens=self.text.tokens,
+            vocabulary_size=len(known),
+            validation_tokens=self.task.tokens_in("validation"),
             uniform_loss_nats=counted.uniform.loss_nats or 0.0,
             unigram_loss_nats=counted.unigram.loss_nats or 0.0,
             ngram_loss_nats=counted.ngram.loss_nats,
-            encoding=" + ".join(dict.fromkeys(member.encoding for member in self.corpus.members)),
-            lossy=", ".join(self.corpus.switches),
-            replaced_characters=self.corpus.replaced,
+            task=self.config.model.task,
+            encoding=" + ".join(dict.fromkeys(member.encoding for member in self.text.members)),
+            lossy=", ".join(self.text.switches),
+            replaced_characters=self.text.replaced,
         )
 
 
-def load_weights(network: LanguageModel, checkpoint: Checkpoint) -> None:
+def load_weights(network: Network, checkpoint: Checkpoint) -> None:
     """Put a checkpoint's weights into a network. Raises CheckpointError when they are not of its shape."""
     for name, parameter in network.named_parameters():
         stored = checkpoint.tensors.get(f"model.{name}")

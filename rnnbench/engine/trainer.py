@@ -10,29 +10,27 @@ import torch
 from torch import Tensor
 
 from rnnbench.config import RunConfig
-from rnnbench.engine import checkpoints, evaluation, optimization, sampling
+from rnnbench.engine import checkpoints, optimization
 from rnnbench.engine.control import Control
 from rnnbench.engine.session import Session, load_weights
+from rnnbench.engine.tasks import Result, Update
+from rnnbench.engine.tasks.base import Text
+from rnnbench.engine.tasks.making import read_text
 from rnnbench.errors import CheckpointError, RnnbenchError, Stopped, UnavailableError
-from rnnbench.metrics import Score
 from rnnbench.runs import narration
 from rnnbench.runs.events import EvaluationDone, Event, Prepared, RunFinished, SampleDrawn, StepDone, Warned
 from rnnbench.runs.store import Run
-from rnnbench.text import corpora
 from rnnbench.text.baselines import Baselines
-from rnnbench.text.corpora import EncodedCorpus, Split
 from rnnbench.workspace import Workspace
 
 _REPORT_SECONDS = 0.25
 _PREPARED_SECONDS = 0.5
-_SEARCHED = 2000  # tokens of the validation text in which a line is looked for
-_OPENING = 24  # characters of it that a sample continues when no prompt is chosen
 
 
 def train(config: RunConfig, run: Run, workspace: Workspace, control: Control) -> Iterator[Event]:
     """Train a run, or continue it, to the end of its budget. Raises RnnbenchError, and Stopped when asked to stop."""
-    corpus, baselines = yield from _read_text(config, workspace, control)
-    session = Session.prepare(config, run, corpus, control)
+    text, baselines = yield from _read_text(config, workspace, control)
+    session = Session.prepare(config, run, text, control)
     yield session.started(baselines)
     yield from session.restore()
     session.start_clock()
@@ -48,7 +46,7 @@ def train(config: RunConfig, run: Run, workspace: Workspace, control: Control) -
 
 def _read_text(
     config: RunConfig, workspace: Workspace, control: Control
-) -> Generator[Event, None, tuple[EncodedCorpus, Baselines]]:
+) -> Generator[Event, None, tuple[Text, Baselines]]:
     """Encode the text, or find it encoded, and count on it, in a thread; tell how far it is."""
     path = workspace.find_corpus(config.corpus.file)
     latest = Prepared(phase="reading the text", done=0, total=0)
@@ -59,9 +57,8 @@ def _read_text(
         if control.stop_code is not None:
             raise Stopped(control.stop_code)
 
-    def work() -> tuple[EncodedCorpus, Baselines]:
-        corpus = corpora.encode(path, config.corpus, config.text, workspace.cache, report)
-        return corpus, corpora.measure_baselines(corpus, check=lambda: report("counting n-grams", 0, 1))
+    def work() -> tuple[Text, Baselines]:
+        return read_text(path, config, workspace.cache, report, lambda: report("counting n-grams", 0, 1))
 
     with ThreadPoolExecutor(1) as pool:
         future = pool.submit(work)
@@ -100,24 +97,21 @@ def _train(session: Session) -> Iterator[Event]:
     yield from report.flush()
 
 
-def _update(session: Session) -> tuple[Tensor, Tensor, float]:
-    """One optimizer step on the batch of this position: (loss, gradient norm, learning rate)."""
+def _update(session: Session) -> tuple[Update, Tensor, float]:
+    """One optimizer step on the batch of this position: (what the batch gave, gradient norm, learning rate)."""
     training, step = session.config.training, session.position.step
     session.network.train()
-    batch = session.batches.batch(step)
-    ids, targets = batch.ids_TB.to(session.device), batch.targets_TB.to(session.device)
-    before = session.network.initial_state(ids.shape[1]) if batch.fresh else session.state
-    loss, state = session.network.loss(ids, targets, before)
+    update = session.task.loss(step, session.state)
     session.optimizer.zero_grad(set_to_none=True)
-    torch.autograd.backward(loss)
+    torch.autograd.backward(update.loss)
     norm = optimization.clip(session.optimizer.param_groups[0]["params"], training.clip_norm)
     rate = optimization.learning_rate(training, step, session.fraction_done())
-    _refuse_divergence(session, loss, norm, rate)
+    _refuse_divergence(session, update.loss, norm, rate)
     optimization.set_learning_rate(session.optimizer, rate)
     session.optimizer.step()
-    session.state = state.detach()  # truncated BPTT: the state goes on, the gradient does not (Werbos 1990)
+    session.state = update.state.detach()  # truncated BPTT: the state goes on, the gradient does not (Werbos 1990)
     session.position = replace(session.position, step=step + 1)
-    return loss.detach(), norm, rate
+    return update, norm, rate
 
 
 def _refuse_divergence(session: Session, loss: Tensor, norm: Tensor, rate: float) -> None:
@@ -142,28 +136,30 @@ def _evaluate(session: Session) -> Iterator[Event]:
     """
     began = time.perf_counter()
     try:
-        score = evaluation.score(session.network, session.corpus.split("validation"), check=session.control.check)
+        result = session.task.score("validation", session.control.check)
     except Stopped:
         yield session.save()
         raise
     seconds = time.perf_counter() - began
     position = session.position
-    best = score.loss_nats < (math.inf if position.best_loss_nats is None else position.best_loss_nats)
+    loss_nats = result.score.loss_nats
+    best = loss_nats < (math.inf if position.best_loss_nats is None else position.best_loss_nats)
     session.position = replace(
         position,
         next_evaluation=session.next_evaluation(seconds),
         evaluated_step=position.step,
-        best_loss_nats=score.loss_nats if best else position.best_loss_nats,
+        best_loss_nats=loss_nats if best else position.best_loss_nats,
         best_step=position.step if best else position.best_step,
     )
-    yield _evaluated(position.step, "validation", score, seconds, best=best)
+    yield _evaluated(position.step, "validation", result, seconds, best=best)
     if session.config.evaluation.sample_length:
-        yield _sample(session)
+        yield from _samples(session)
     if best:
         yield session.save()
 
 
-def _evaluated(step: int, split: str, score: Score, seconds: float, *, best: bool) -> EvaluationDone:
+def _evaluated(step: int, split: str, result: Result, seconds: float, *, best: bool) -> EvaluationDone:
+    score = result.score
     if not math.isfinite(score.loss_nats):
         raise diverged(step, score.loss_nats, math.nan, math.nan)
     return EvaluationDone(
@@ -176,31 +172,17 @@ def _evaluated(step: int, split: str, score: Score, seconds: float, *, best: boo
         bytes=score.bytes,
         unknown_tokens=score.unknown_tokens,
         spelling_nats=score.spelling_nats,
+        tokens_given=score.tokens_given,
+        figures=dict(result.figures),
         seconds=round(seconds, 3),
         best=best,
     )
 
 
-def _sample(session: Session) -> SampleDrawn:
-    """What the model writes now, drawn from a seed of its own: looking does not change the run."""
-    choices, vocabulary = session.config.evaluation, session.corpus.vocabulary
-    prompt = choices.sample_prompt or _opening(session)
-    decoding = sampling.Decoding(
-        length=choices.sample_length,
-        temperature=choices.sample_temperature,
-        greedy=choices.sample_greedy,
-        seed=session.config.training.seed,
-    )
-    tokens = sampling.generate(session.network, vocabulary, prompt, decoding)
-    return SampleDrawn(step=session.position.step, prompt=prompt, text="".join(token.text for token in tokens))
-
-
-def _opening(session: Session) -> str:
-    """The beginning of the first whole line of the validation text."""
-    ids = session.corpus.split("validation").ids[:_SEARCHED].tolist()
-    text = session.corpus.vocabulary.decode(ids)
-    start = text.find("\n") + 1
-    return text[start:].lstrip()[:_OPENING] or text[:_OPENING]
+def _samples(session: Session) -> Iterator[SampleDrawn]:
+    """What the model writes now, drawn from seeds of its own: looking does not change the run."""
+    for prompt, text in session.task.samples():
+        yield SampleDrawn(step=session.position.step, prompt=prompt, text=text)
 
 
 def _finish(session: Session) -> Iterator[Event]:
@@ -208,22 +190,22 @@ def _finish(session: Session) -> Iterator[Event]:
     if session.saved_position != session.position:
         yield session.save()
     elapsed = round(session.elapsed_seconds(), 3)
-    split, step = session.corpus.split("test"), session.position.step
-    if len(split) >= 2:
+    step = session.position.step
+    if session.task.tokens_in("test"):
         try:
-            yield _test(session, split)
+            yield _test(session)
         except CheckpointError as error:
             yield Warned(message=f"the test split was not scored: {error}")
     yield RunFinished(reason="finished", step=step, elapsed_seconds=elapsed)
 
 
-def _test(session: Session, split: Split) -> EvaluationDone:
+def _test(session: Session) -> EvaluationDone:
     """The score of the best checkpoint on the test split. Raises CheckpointError when that cannot be read any more."""
     manifest = checkpoints.choose(session.run.checkpoints, "best")
     load_weights(session.network, checkpoints.load(manifest))
     began = time.perf_counter()
-    score = evaluation.score(session.network, split, check=session.control.check)
-    return _evaluated(manifest.step, "test", score, time.perf_counter() - began, best=False)
+    result = session.task.score("test", session.control.check)
+    return _evaluated(manifest.step, "test", result, time.perf_counter() - began, best=False)
 
 
 class Report:
@@ -240,11 +222,12 @@ class Report:
     def restart(self) -> None:
         """The clock of the rate begins again: what was not training does not count."""
         self._began = time.perf_counter()
-        self._since = self._session.position.step
+        self._tokens = 0
 
-    def add(self, loss: Tensor, norm: Tensor, rate: float) -> None:
+    def add(self, update: Update, norm: Tensor, rate: float) -> None:
         """Take the figures of one step, without waiting for them."""
-        self._losses.append(loss)
+        self._losses.append(update.loss.detach())
+        self._tokens += update.tokens
         self._norm, self._rate = norm, rate
 
     def due(self) -> bool:
@@ -263,8 +246,7 @@ class Report:
         if not (math.isfinite(sum(losses)) and math.isfinite(norm)):
             raise diverged(session.position.step, losses[-1], norm, self._rate)
         complete = self._group(losses)
-        tokens = (session.position.step - self._since) * session.tokens_per_step
-        seconds = time.perf_counter() - self._began
+        tokens, seconds = self._tokens, time.perf_counter() - self._began
         self.restart()
         if complete:
             yield self._event(complete, norm, tokens / seconds)
@@ -286,7 +268,7 @@ class Report:
         step = session.position.step - session.position.pending_steps
         return StepDone(
             step=step,
-            epoch=round(step / session.batches.steps_per_epoch, 4),
+            epoch=round(step / session.task.steps_per_epoch, 4),
             loss_nats=losses[-1],
             losses_nats=tuple(losses),
             learning_rate=float(f"{self._rate:.6g}"),

@@ -5,7 +5,7 @@ Names are past tense, units are in the field names. A view can show nothing that
 
 import json
 import math
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 from rnnbench.metrics import Score
@@ -62,6 +62,7 @@ class RunStarted(Event):
     uniform_loss_nats: float
     unigram_loss_nats: float
     ngram_loss_nats: float | None = None
+    task: str = "language_model"
     encoding: str = ""
     lossy: str = ""
     replaced_characters: int = 0
@@ -96,7 +97,10 @@ class StepDone(Event):
 
 @dataclass(frozen=True, kw_only=True)
 class EvaluationDone(Event):
-    """A split was scored with frozen weights, every token but the first."""
+    """A split was scored with frozen weights: all its tokens but those given, such as the first of a stream.
+
+    `figures` holds what a task measures besides the loss, by name: an accuracy, a BLEU.
+    """
 
     step: int
     split: str
@@ -109,11 +113,13 @@ class EvaluationDone(Event):
     spelling_nats: float
     seconds: float
     best: bool
+    tokens_given: int = 1
+    figures: dict[str, float] = field(default_factory=dict)
 
     @property
     def score(self) -> Score:
         """The sums, from which every figure follows."""
-        names = {field.name for field in fields(Score)}
+        names = {part.name for part in fields(Score)}
         return Score(**{name: value for name, value in asdict(self).items() if name in names})
 
 
@@ -199,11 +205,11 @@ def _build(kind: type[Event], record: dict[str, Any]) -> Event | None:
         if type(value) not in types or not _storable(value):
             return None
         values[name] = value
+    numbers = [*values.get("losses_nats", ()), *values.get("figures", {}).values()]
+    if not all(type(number) in _NUMBER and _storable(number) for number in numbers):
+        return None
     if kind is StepDone:
-        losses = values.get("losses_nats", ())
-        if not all(type(loss) in _NUMBER and _storable(loss) for loss in losses):
-            return None
-        values["losses_nats"] = tuple(losses)
+        values["losses_nats"] = tuple(values.get("losses_nats", ()))
     try:
         return kind(**values)
     except TypeError:
@@ -219,16 +225,16 @@ def _storable(value: Any) -> bool:
 
 _LARGEST = 2**63 - 1
 _NUMBER: tuple[type, ...] = (int, float)
-_TYPES: dict[str, tuple[type, ...]] = {"str": (str,), "int": (int,), "float": _NUMBER, "bool": (bool,)}
+_TYPES: dict[str, tuple[type, ...]] = {"str": (str,), "int": (int,), "float": _NUMBER, "bool": (bool,), "dict": (dict,)}
 
 
 def _accepted(kind: type[Event]) -> dict[str, tuple[type, ...]]:
     """The types that JSON may give for each field."""
     found: dict[str, tuple[type, ...]] = {}
-    for field in fields(kind):
-        declared = field.type.__name__ if isinstance(field.type, type) else str(field.type)
-        types = _TYPES.get(declared.partition(" ")[0], (list,))
-        found[field.name] = (*types, type(None)) if "None" in declared else types
+    for part in fields(kind):
+        declared = part.type.__name__ if isinstance(part.type, type) else str(part.type)
+        types = _TYPES.get(declared.partition(" ")[0].partition("[")[0], (list,))
+        found[part.name] = (*types, type(None)) if "None" in declared else types
     return found
 
 

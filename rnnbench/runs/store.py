@@ -55,6 +55,11 @@ class Run:
         return self.folder / "vocabulary.json"
 
     @property
+    def source_vocabulary_file(self) -> Path:
+        """The tokens of the source lines of a seq2seq run, where they have a vocabulary of their own."""
+        return self.folder / "source_vocabulary.json"
+
+    @property
     def events_file(self) -> Path:
         """The event log."""
         return self.folder / "events.jsonl"

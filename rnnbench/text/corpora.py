@@ -26,7 +26,7 @@ from rnnbench.visible import visible
 
 __all__ = ["CorpusDescription", "EncodedCorpus", "Split", "describe", "encode", "preview"]
 
-_FORMAT = 2
+_FORMAT = 3
 _BLOCK = 1 << 20
 _MOST_COMMON = 20
 _REST = "rest"
@@ -92,6 +92,11 @@ class EncodedCorpus:
     def replaced(self) -> int:
         """Characters that stand for bytes which were not text."""
         return sum(member.replaced for member in self.members)
+
+    @property
+    def source_vocabulary(self) -> None:
+        """What is read is also what is predicted."""
+        return None
 
     def split(self, name: str) -> Split:
         """The named split."""
@@ -170,8 +175,9 @@ def _publish(working: Path, folder: Path, report: Report) -> None:
 
 
 def _pipeline_digest(file_digest: str, corpus: CorpusConfig, text: TextConfig) -> str:
-    choices = corpus.model_dump(mode="json", exclude={"file", "maximum_gigabytes"})
-    parts = [_FORMAT, file_digest, choices, text.model_dump(mode="json"), _dictionary(text)]
+    # Without defaults, so that a choice which a later version adds changes no digest while it is not used.
+    choices = corpus.model_dump(mode="json", exclude={"file", "maximum_gigabytes"}, exclude_defaults=True)
+    parts = [_FORMAT, file_digest, choices, text.model_dump(mode="json", exclude_defaults=True), _dictionary(text)]
     return storage.sha256(json.dumps(parts, sort_keys=True).encode())[:40]
 
 

@@ -16,8 +16,11 @@ from rnnbench.errors import UsageError
 Numbers = NDArray[np.integer[Any]]
 _CODE_POINTS = 0x110000
 _LONGEST = "{1,65536}"  # a "word" longer than this is cut: memory stays bounded whatever the file holds
-_WORDS = re.compile(rf"\w{_LONGEST}|[^\w\s]{_LONGEST}|\s{_LONGEST}")
-_SPACED = re.compile(rf"\S{_LONGEST}|\s{_LONGEST}")
+_PATTERNS = {
+    "word": re.compile(rf"\w{_LONGEST}|[^\w\s]{_LONGEST}|\s{_LONGEST}"),
+    "spaced_word": re.compile(rf" ?\w{_LONGEST}| ?[^\w\s]{_LONGEST}|\s{_LONGEST}"),  # a word with the blank before it
+    "whitespace": re.compile(rf"\S{_LONGEST}|\s{_LONGEST}"),
+}
 
 
 @dataclass(frozen=True)
@@ -104,10 +107,8 @@ def make(name: str, **options: str) -> Tokenizer:
         return CharacterTokenizer()
     if name == "byte":
         return ByteTokenizer()
-    if name == "word":
-        return PatternTokenizer(TokenizerFacts("word", "re", "1"), _WORDS)
-    if name == "whitespace":
-        return PatternTokenizer(TokenizerFacts("whitespace", "re", "1"), _SPACED)
+    if name in _PATTERNS:
+        return PatternTokenizer(TokenizerFacts(name, "re", "1"), _PATTERNS[name])
     if name == "jieba":
         from rnnbench.text.chinese import JiebaTokenizer
 

@@ -107,6 +107,11 @@ class Vocabulary:
         return vocabulary
 
 
+def digest_of(vocabulary: Vocabulary, source: Vocabulary | None) -> str:
+    """One digest for all that a network reads and writes."""
+    return vocabulary.digest if source is None else f"{vocabulary.digest} {source.digest}"
+
+
 @dataclass(frozen=True)
 class Numbering:
     """A vocabulary and how the numbers by first appearance map to its ids (0 for what it does not hold)."""

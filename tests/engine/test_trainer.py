@@ -78,7 +78,7 @@ def test_recorded_losses_are_means_over_their_steps(trainings, tiny, monkeypatch
 
     def remembered(session):
         found = update(session)
-        losses.append(float(found[0]))
+        losses.append(float(found[0].loss.detach()))
         return found
 
     monkeypatch.setattr(trainer, "_update", remembered)

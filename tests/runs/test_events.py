@@ -37,6 +37,7 @@ VALUES: dict[str, st.SearchStrategy[Any]] = {
     "int | None": st.none() | st.integers(0, 2**40),
     "float | None": st.none() | FINITE,
     "tuple[float, ...]": st.lists(FINITE, max_size=5).map(tuple),
+    "dict[str, float]": st.dictionaries(TEXT, FINITE, max_size=3),
 }
 
 

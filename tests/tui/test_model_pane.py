@@ -49,7 +49,7 @@ def test_filled_form_gives_the_same_configuration_back(form):
             "text": {"reserved": ["<a>", "<b>"]},
             "model": {"embedding": 64, "hidden": 64, "tie_weights": True},
             "training": {"optimizer": "sgd", "momentum": 0.9, "clip_norm": "off", "minutes": 0.5},
-            "evaluation": {"sample_prompt": "12"},
+            "evaluation": {"sample_prompts": ["12"]},
         }
     )
     form.fill(config)
