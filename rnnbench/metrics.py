@@ -47,7 +47,8 @@ class Score:
 
     `spelling_nats` is the cost of spelling the unknown tokens that the model saw only as <unk>; it enters the
     figures per character and byte, which compare models with different vocabularies, and not the perplexity.
-    `tokens_given` of the tokens need no prediction: the first of a stream.
+    It is None where they cannot be spelled, and those
+    figures are withheld. `tokens_given` of the tokens need no prediction: the first of a stream.
     """
 
     loss_nats: float
@@ -56,7 +57,7 @@ class Score:
     characters: int
     bytes: int
     unknown_tokens: int = 0
-    spelling_nats: float = 0.0
+    spelling_nats: float | None = 0.0
     tokens_given: int = 1
 
     @property
@@ -73,12 +74,12 @@ class Score:
     @property
     def bits_per_character(self) -> float | None:
         """Bits per character of text, unknown tokens charged their spelling."""
-        return bits_per_unit(self._total_nats, self.characters)
+        return None if self._total_nats is None else bits_per_unit(self._total_nats, self.characters)
 
     @property
     def bits_per_byte(self) -> float | None:
         """Bits per UTF-8 byte of text, unknown tokens charged their spelling."""
-        return bits_per_unit(self._total_nats, self.bytes)
+        return None if self._total_nats is None else bits_per_unit(self._total_nats, self.bytes)
 
     @property
     def out_of_vocabulary_rate(self) -> float:
@@ -86,5 +87,5 @@ class Score:
         return self.unknown_tokens / self.tokens_total if self.tokens_total else 0.0
 
     @property
-    def _total_nats(self) -> float:
-        return self.loss_nats * self.tokens_scored + self.spelling_nats
+    def _total_nats(self) -> float | None:
+        return None if self.spelling_nats is None else self.loss_nats * self.tokens_scored + self.spelling_nats

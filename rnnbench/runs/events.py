@@ -110,7 +110,7 @@ class EvaluationDone(Event):
     characters: int
     bytes: int
     unknown_tokens: int
-    spelling_nats: float
+    spelling_nats: float | None
     seconds: float
     best: bool
     tokens_given: int = 1

@@ -45,11 +45,11 @@ class Vocabulary:
 
     def encode(self, text: str) -> list[int]:
         """The ids of a short text; unknown tokens are 0."""
-        return [self._text_id(token) for token in self._split(text)]
+        return [self.text_id(token) for token in self._split(text)]
 
     def unknown(self, text: str) -> list[str]:
         """The distinct tokens of a text that the vocabulary does not hold, by first appearance."""
-        return list(dict.fromkeys(token for token in self._split(text) if not self._text_id(token)))
+        return list(dict.fromkeys(token for token in self._split(text) if not self.text_id(token)))
 
     @cached_property
     def _tokenizer(self) -> Tokenizer:
@@ -58,7 +58,7 @@ class Vocabulary:
     def _split(self, text: str) -> list[str]:
         return self._tokenizer.feed(text) + self._tokenizer.finish()
 
-    def _text_id(self, token: str) -> int:
+    def text_id(self, token: str) -> int:
         """The id of a piece of text: one that spells "<unk>" is still no special token."""
         number = self._id_of.get(token, 0)
         return number if number >= self.specials else 0
@@ -118,6 +118,11 @@ class Numbering:
 
     vocabulary: Vocabulary
     id_of_number: NDArray[np.int64]
+
+
+def number_with(vocabulary: Vocabulary, tokens: Sequence[str]) -> Numbering:
+    """Tokens listed by first appearance in the numbers of a vocabulary that is already there."""
+    return Numbering(vocabulary, np.array([vocabulary.text_id(token) for token in tokens], dtype=np.int64))
 
 
 def build(

@@ -18,7 +18,8 @@ from rnnbench.config import CorpusConfig, TextConfig
 from rnnbench.errors import CorpusError, RnnbenchError, Stopped
 from rnnbench.text import corpora
 from rnnbench.text.baselines import unigram_loss_nats
-from rnnbench.text.corpora import EncodedCorpus, describe, split_spans
+from rnnbench.text.corpora import EncodedCorpus, describe
+from rnnbench.text.splits import split_spans
 
 Encode = Callable[..., EncodedCorpus]
 SPLITS = ("train", "validation", "test")
