@@ -1,15 +1,18 @@
 """Sampling: exact distributions, constant work for each token, nothing but text."""
 
+import dataclasses
 import math
 
 import pytest
 import torch
 
-from rnnbench.engine.sampling import Decoding, apply_temperature, choose, generate, keep_top_k, warm_up
+from rnnbench.engine.filters import Filters, apply_temperature, keep_top_k
+from rnnbench.engine.sampling import Decoding, choose, generate, warm_up
+from rnnbench.errors import UsageError
 
 LOGITS = torch.tensor([1.5, -0.3, 0.0, 2.2, 0.9, -2.0])
 # Upper 0.1 % points of the chi-square distribution, by degrees of freedom.
-CHI_SQUARE = {1: 10.83, 2: 13.82, 3: 16.27, 4: 18.47, 5: 20.52}
+CHI_SQUARE = {0: 0.01, 1: 10.83, 2: 13.82, 3: 16.27, 4: 18.47, 5: 20.52}
 
 
 def softmax(values):
@@ -21,8 +24,10 @@ def softmax(values):
 def drawn(decoding, draws=6000):
     """How often each token was chosen."""
     generator, counts = torch.Generator().manual_seed(decoding.seed), [0] * len(LOGITS)
+    names = [field.name for field in dataclasses.fields(Filters) if field.name != "banned"]
+    filters = Filters(**{name: getattr(decoding, name) for name in names})
     for _ in range(draws):
-        counts[choose(LOGITS.clone(), decoding, generator)] += 1
+        counts[choose(filters.apply(LOGITS.clone(), filters.history()), decoding.greedy, generator)] += 1
     return counts
 
 
@@ -49,6 +54,62 @@ def test_top_k_draws_among_the_k_most_probable(k):
     shares = softmax([float(LOGITS[i]) / 1.5 for i in kept])
     probabilities = [shares[kept.index(i)] if i in kept else 0.0 for i in range(len(LOGITS))]
     assert fits(drawn(Decoding(temperature=1.5, top_k=k, seed=12)), probabilities)
+
+
+def nucleus(order, shares, p):
+    """The shares of the fewest tokens, in that order, which reach p together; scaled to one."""
+    kept, total = [], 0.0
+    for number in order:
+        kept.append(number)
+        total += shares[number]
+        if total >= p:
+            break
+    return [shares[i] / total if i in kept else 0.0 for i in range(len(shares))]
+
+
+@pytest.mark.parametrize("p", [0.3, 0.6, 0.9, 0.97])
+def test_top_p_draws_from_the_nucleus(p):
+    """The fewest most probable tokens that reach p keep their proportions; nothing else is ever chosen."""
+    shares = softmax(LOGITS.tolist())
+    expected = nucleus(sorted(range(len(shares)), key=lambda i: -shares[i]), shares, p)
+    assert fits(drawn(Decoding(top_p=p, seed=21)), expected)
+
+
+@pytest.mark.parametrize("p", [0.05, 0.2, 0.6])
+def test_min_p_draws_among_the_comparably_probable(p):
+    """Whatever is at least p times as probable as the best keeps its proportion."""
+    shares = softmax(LOGITS.tolist())
+    kept = [share if share >= p * max(shares) else 0.0 for share in shares]
+    assert fits(drawn(Decoding(min_p=p, seed=22)), [share / sum(kept) for share in kept])
+
+
+@pytest.mark.parametrize("p", [0.2, 0.5, 0.9])
+def test_typical_draws_by_nearness_to_the_entropy(p):
+    """The fewest tokens that reach p, those first whose surprisal is nearest to the entropy."""
+    shares = softmax(LOGITS.tolist())
+    entropy = -sum(share * math.log(share) for share in shares)
+    order = sorted(range(len(shares)), key=lambda i: abs(-math.log(shares[i]) - entropy))
+    assert order[0] != shares.index(max(shares)), "the example must tell it from the nucleus"
+    assert fits(drawn(Decoding(typical_p=p, seed=23)), nucleus(order, shares, p))
+
+
+def test_filters_apply_in_the_stated_order():
+    """Temperature before top-p, top-k before both: the distribution of options together is defined."""
+    shares = softmax([float(value) / 2 for value in LOGITS])
+    best = sorted(range(len(shares)), key=lambda i: -shares[i])[:4]
+    kept = [shares[i] if i in best else 0.0 for i in range(len(shares))]
+    after = nucleus(best, [share / sum(kept) for share in kept], 0.7)
+    assert fits(drawn(Decoding(temperature=2.0, top_k=4, top_p=0.7, seed=24)), after)
+
+
+def test_a_repetition_penalty_makes_seen_tokens_less_likely():
+    """Positive logits are divided, negative ones multiplied; a penalty of 1 leaves them."""
+    filters = Filters(repetition_penalty=1.5)
+    changed = filters.apply(LOGITS.clone(), filters.history([0, 1]))
+    expected = softmax([1.5 / 1.5, -0.3 * 1.5, 0.0, 2.2, 0.9, -2.0])
+    assert changed.softmax(-1).tolist() == pytest.approx(expected, abs=1e-6)
+    plain = Filters().apply(LOGITS.clone(), Filters().history([0, 1]))
+    assert plain.softmax(-1).tolist() == pytest.approx(softmax(LOGITS.tolist()), abs=1e-6)
 
 
 @pytest.mark.parametrize("k", [0, 6, 7])
@@ -175,3 +236,73 @@ def test_an_empty_prompt_begins_with_any_token(speaker):
 def test_unknown_characters_in_a_prompt_are_read_as_unknown(speaker):
     """A prompt in another script is no error."""
     assert len(write(speaker, prompt="漢字 The", length=5)) == 5
+
+
+def text_of(tokens):
+    """What the tokens say together."""
+    return "".join(token.text for token in tokens)
+
+
+@pytest.mark.parametrize("n", [1, 2, 3])
+def test_no_n_gram_is_written_twice(speaker, n):
+    """A greedy text of a decided model repeats itself; with the option it never does, and ends where it would have to."""
+    plain = [token.id for token in write(speaker, length=120, greedy=True)]
+    grams = [tuple(plain[at : at + n]) for at in range(len(plain) - n + 1)]
+    assert len(set(grams)) < len(grams)
+    ids = [token.id for token in write(speaker, length=120, greedy=True, no_repeat_ngram=n)]
+    grams = [tuple(ids[at : at + n]) for at in range(len(ids) - n + 1)]
+    assert len(set(grams)) == len(grams) and len(ids) >= n
+
+
+def test_banned_tokens_are_never_written_and_forced_text_comes_first(speaker):
+    """What is banned does not occur; the text begins as it was told, and the state has read that."""
+    plain = text_of(write(speaker, length=80, seed=4))
+    common = max(set(plain), key=plain.count)
+    tokens = write(speaker, length=80, seed=4, banned=(common,), forced="boats")
+    assert text_of(tokens).startswith("boats") and common not in text_of(tokens)[5:]
+    assert text_of(tokens)[5:] == text_of(write(speaker, prompt="The gull boats", length=75, seed=4, banned=(common,)))
+
+
+def test_what_is_no_token_cannot_be_banned(speaker):
+    """The message names it."""
+    with pytest.raises(UsageError, match="漢"):
+        write(speaker, banned=("漢",))
+
+
+@pytest.mark.parametrize("streamed", [False, True])
+def test_a_text_ends_before_a_stop_text(speaker, streamed):
+    """Nothing of the stop text is told, not even its beginning while it was not complete."""
+    plain = text_of(write(speaker, length=200, seed=6))
+    stop = plain[50:53]
+    pieces = [token.text for token in write(speaker, length=200, seed=6, stop=(stop, "漢字"))]
+    assert "".join(pieces) == plain[: plain.index(stop)]
+    seen = ""
+    for piece in pieces if streamed else []:
+        seen += piece
+        assert plain.startswith(seen) and len(seen) <= plain.index(stop)
+
+
+def test_a_stop_text_that_never_comes_loses_nothing(speaker):
+    """What looked like its beginning at the end of the text is told after all."""
+    plain = text_of(write(speaker, length=60, seed=6))
+    assert text_of(write(speaker, length=60, seed=6, stop=(plain[-2:] + "漢",))) == plain
+
+
+def test_length_in_characters_and_whole_lines(speaker):
+    """Characters are counted, not tokens; a whole line ends at a line end or at four times the length."""
+    assert len(text_of(write(speaker, length=37, in_characters=True))) == 37
+    network, vocabulary = speaker
+    line_end = vocabulary.encode("\n")[0]
+    with torch.no_grad():
+        network.output.bias[line_end] += 3
+    text = text_of(write(speaker, length=20, whole_lines=True, temperature=3.0, seed=2))
+    assert text.endswith("\n") and 20 <= len(text) < 80 and "\n" not in text[20:-1]
+    endless = text_of(write(speaker, length=20, whole_lines=True, banned=("\n",), temperature=3.0))
+    assert len(endless) == 80
+
+
+def test_a_text_ends_where_nothing_may_follow(speaker):
+    """When every token has been written once and none may be again, the text is over, without an error."""
+    _, vocabulary = speaker
+    tokens = write(speaker, length=500, no_repeat_ngram=1)
+    assert len(tokens) == len(vocabulary) - vocabulary.specials

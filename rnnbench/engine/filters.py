@@ -1,0 +1,132 @@
+"""What may be drawn next: each filter takes logits (V,) and gives logits of which some are -inf.
+
+`Filters.apply` fixes the order, so that a set of options means one distribution whatever order they were given in.
+"""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+_NOTHING = -torch.inf
+
+
+def forbid(logits_V: Tensor, ids: Sequence[int]) -> Tensor:
+    """None of these ids is possible any more."""
+    if not ids:
+        return logits_V
+    return logits_V.index_fill(0, torch.tensor(ids, device=logits_V.device), _NOTHING)
+
+
+class History:
+    """What was read and written, kept so that each token costs the same however long the text is."""
+
+    def __init__(self, read: Sequence[int] = (), n: int = 0) -> None:
+        self.seen = dict.fromkeys(read)
+        self._n, self._last = n, ()
+        self._followers: dict[tuple[int, ...], list[int]] = {}
+
+    def write(self, number: int) -> None:
+        """Take the next id that was written."""
+        self.seen[number] = None
+        if self._n:
+            if len(self._last) == self._n - 1:
+                self._followers.setdefault(self._last, []).append(number)
+            self._last = (*self._last, number)[-(self._n - 1) :] if self._n > 1 else ()
+
+    def repeating(self) -> Sequence[int]:
+        """The ids that would write an n-gram again."""
+        return self._followers.get(self._last, ())
+
+
+def penalise_repetition(logits_V: Tensor, seen: Collection[int], penalty: float) -> Tensor:
+    """Ids seen before: positive logits divided by the penalty, negative ones multiplied; 1 changes nothing.
+
+    Keskar et al. (2019).
+    """
+    if penalty == 1 or not seen:
+        return logits_V
+    ids = torch.tensor(list(seen), device=logits_V.device)
+    found = logits_V[ids]
+    return logits_V.index_put((ids,), torch.where(found > 0, found / penalty, found * penalty))
+
+
+def apply_temperature(logits_V: Tensor, temperature: float) -> Tensor:
+    """Below 1 sharper, above 1 flatter (Ackley, Hinton and Sejnowski 1985). Shifted first, so nothing overflows."""
+    return ((logits_V - logits_V.max()).double() / temperature).float()
+
+
+def keep_top_k(logits_V: Tensor, k: int) -> Tensor:
+    """Only the k largest stay possible (Fan, Lewis and Dauphin 2018); all of them when k is 0."""
+    if not 0 < k < logits_V.shape[-1]:
+        return logits_V
+    smallest = logits_V.topk(k).values[..., -1:]
+    return logits_V.masked_fill(logits_V < smallest, _NOTHING)
+
+
+def keep_top_p(logits_V: Tensor, p: float) -> Tensor:
+    """The fewest most probable tokens whose shares reach p together: the nucleus (Holtzman et al. 2020)."""
+    if p >= 1:
+        return logits_V
+    shares, order = logits_V.softmax(-1).sort(descending=True, stable=True)
+    beyond = shares.cumsum(-1) - shares >= p  # what comes before the token is enough already
+    return logits_V.masked_fill(torch.zeros_like(beyond).scatter(-1, order, beyond), _NOTHING)
+
+
+def keep_min_p(logits_V: Tensor, p: float) -> Tensor:
+    """Tokens at least p times as probable as the most probable one (Nguyen et al. 2024)."""
+    if p <= 0:
+        return logits_V
+    shares = logits_V.softmax(-1)
+    return logits_V.masked_fill(shares < p * shares.max(), _NOTHING)
+
+
+def keep_typical(logits_V: Tensor, p: float) -> Tensor:
+    """The fewest tokens that reach p together, taken by how near their surprisal is to the entropy.
+
+    Locally typical sampling (Meister, Pimentel, Wiher and Cotterell 2023).
+    """
+    if p >= 1:
+        return logits_V
+    logs = logits_V.log_softmax(-1)
+    shares = logs.exp()
+    entropy = -(shares * logs).nansum()  # 0 x -inf is 0 here
+    order = (-logs - entropy).abs().argsort(stable=True)
+    shares = shares[order]
+    beyond = shares.cumsum(-1) - shares >= p
+    return logits_V.masked_fill(torch.zeros_like(beyond).scatter(-1, order, beyond), _NOTHING)
+
+
+@dataclass(frozen=True)
+class Filters:
+    """Which tokens may follow. The defaults of all but the temperature, which is 1, let everything through."""
+
+    temperature: float = 1.0
+    top_k: int = 0
+    top_p: float = 1.0
+    min_p: float = 0.0
+    typical_p: float = 1.0
+    repetition_penalty: float = 1.0
+    no_repeat_ngram: int = 0
+    banned: tuple[int, ...] = ()
+
+    def history(self, read: Sequence[int] = ()) -> History:
+        """What `apply` must be told of a text that begins after these ids.
+
+        No n-gram is written twice where `no_repeat_ngram` is n (Paulus, Xiong and Socher 2018); 0 allows all.
+        """
+        return History(read, self.no_repeat_ngram)
+
+    def apply(self, logits_V: Tensor, history: History) -> Tensor:
+        """In this order: banned ids, repetition, n-grams, temperature, top-k, top-p, min-p, typical.
+
+        Each filter sees the distribution that those before it left.
+        """
+        logits_V = forbid(logits_V, self.banned)
+        logits_V = penalise_repetition(logits_V, history.seen, self.repetition_penalty)
+        logits_V = forbid(logits_V, history.repeating())
+        if bool(torch.isneginf(logits_V).all()):
+            return logits_V
+        logits_V = keep_top_k(apply_temperature(logits_V, self.temperature), self.top_k)
+        return keep_typical(keep_min_p(keep_top_p(logits_V, self.top_p), self.min_p), self.typical_p)
