@@ -1,12 +1,14 @@
 """What the outside asks of a run that is going: signals and request files, polled between pieces of work."""
 
 import contextlib
+import math
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from types import FrameType
 
-from rnnbench.errors import ExitCode, Stopped
+from rnnbench.errors import ExitCode, Stopped, UsageError
 from rnnbench.runs import jobs
 from rnnbench.runs.store import Run
 
@@ -16,14 +18,29 @@ _SIGNALS = {
     signal.SIGHUP: ExitCode.HUNG_UP,
 }
 _POLL_SECONDS = 0.1
+CHANGEABLE = ("learning_rate", "clip_norm")
+"""Settings of training that a run takes while it is going."""
+
+
+@dataclass(frozen=True)
+class Change:
+    """A setting of training with its new value; None is off."""
+
+    name: str
+    value: float | None
 
 
 class Control:
-    """Remembers what was asked until the trainer gets to it. Signal handlers only set a flag here."""
+    """Remembers what was asked until the trainer gets to it. Signal handlers only set a flag here.
+
+    `save_asked` and `sample_asked` are reset by whoever does it; `changes` and `complaints` are taken.
+    """
 
     def __init__(self, run: Run | None = None, clock: Callable[[], float] = time.monotonic) -> None:
         self.stop_code: ExitCode | None = None
-        self.save_asked = False
+        self.save_asked = self.sample_asked = self.paused = False
+        self.changes: list[Change] = []
+        self.complaints: list[str] = []
         self._run, self._clock = run, clock
         self._next_look = 0.0
 
@@ -36,11 +53,38 @@ class Control:
         if self._run is None or self._clock() < self._next_look:
             return
         self._next_look = self._clock() + _POLL_SECONDS
-        for request, _values in jobs.pending(self._run):
-            if request == "stop":
-                self.stop()
-            elif request == "save":
-                self.save_asked = True
+        for request, values in jobs.pending(self._run):
+            self._take(request, values)
+
+    def _take(self, request: str, values: Mapping[str, str | float]) -> None:
+        if request == "stop":
+            self.stop()
+        elif request in ("pause", "continue"):
+            self.paused = request == "pause"
+        elif request == "save":
+            self.save_asked = True
+        elif request == "sample":
+            self.sample_asked = True
+        elif request == "set":
+            self._change(str(values.get("name")), values.get("value"))
+        else:
+            self.complaints.append(f"a request was not understood: {request}")
+
+    def _change(self, name: str, value: str | float | None) -> None:
+        try:
+            self.changes.append(Change(name, setting(name, value)))
+        except UsageError as error:
+            self.complaints.append(f"not changed: {error}")
+
+    def take_changes(self) -> list[Change]:
+        """What is to be changed, each once."""
+        taken, self.changes = self.changes, []
+        return taken
+
+    def take_complaints(self) -> list[str]:
+        """What was asked and cannot be done, each once."""
+        taken, self.complaints = self.complaints, []
+        return taken
 
     @property
     def stopping(self) -> bool:
@@ -69,3 +113,21 @@ class Control:
             signal.signal(number, signal.SIG_DFL)
             signal.raise_signal(number)
         self.stop_code = _SIGNALS[signal.Signals(number)]
+
+
+def setting(name: str, value: str | float | None) -> float | None:
+    """The value of a changeable setting, "off" as None. Raises UsageError that says what would be right."""
+    if name not in CHANGEABLE:
+        raise UsageError(f"{name} cannot be changed while a run is going", f"one of {', '.join(CHANGEABLE)}")
+    if name == "clip_norm" and value == "off":
+        return None
+    try:
+        number = float(value)  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        number = math.nan
+    if not 0 < number <= _LARGEST[name]:
+        raise UsageError(f"{name} = {value}: should be a number above 0 and at most {_LARGEST[name]:g}")
+    return number
+
+
+_LARGEST = {"learning_rate": 1000.0, "clip_norm": 1e9}

@@ -118,3 +118,57 @@ def test_a_run_without_a_folder_is_asked_nothing():
     control.stop(ExitCode.INTERRUPTED)
     with pytest.raises(Stopped):
         control.check()
+
+
+def asked(control, *requests):
+    """What a control remembers after these requests were left for its run."""
+    for name, values in requests:
+        control._take(name, values)
+    return control
+
+
+def test_pausing_lasts_until_it_is_taken_back():
+    """The last of the two requests counts."""
+    control = asked(Control(), ("pause", {}))
+    assert control.paused
+    assert not asked(control, ("continue", {})).paused
+
+
+def test_saving_and_sampling_are_remembered_until_done():
+    """Two flags, each for its own request."""
+    control = asked(Control(), ("save", {}))
+    assert control.save_asked and not control.sample_asked
+    assert asked(control, ("sample", {})).sample_asked
+
+
+def test_changes_are_taken_once_and_in_order():
+    """Numbers may come as text, as a command line gives them; off is for clipping alone."""
+    control = asked(
+        Control(),
+        ("set", {"name": "learning_rate", "value": "0.5"}),
+        ("set", {"name": "clip_norm", "value": "off"}),
+        ("set", {"name": "learning_rate", "value": 0.25}),
+    )
+    taken = [(change.name, change.value) for change in control.take_changes()]
+    assert taken == [("learning_rate", 0.5), ("clip_norm", None), ("learning_rate", 0.25)]
+    assert control.take_changes() == [] and control.take_complaints() == []
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "said"),
+    [
+        ("set", {"name": "learning_rate", "value": "nan"}, "learning_rate = nan"),
+        ("set", {"name": "learning_rate", "value": "off"}, "above 0"),
+        ("set", {"name": "learning_rate", "value": 0}, "above 0"),
+        ("set", {"name": "learning_rate", "value": 1e9}, "at most 1000"),
+        ("set", {"name": "learning_rate"}, "above 0"),
+        ("set", {"name": "hidden", "value": 3}, "hidden cannot be changed"),
+        ("dance", {}, "not understood: dance"),
+    ],
+)
+def test_what_cannot_be_done_is_a_complaint_and_no_change(name, values, said):
+    """A request that a hand wrote wrongly is told, and the run goes on as it was."""
+    control = asked(Control(), (name, values))
+    assert control.take_changes() == []
+    (complaint,) = control.take_complaints()
+    assert said in complaint
