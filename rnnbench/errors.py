@@ -1,6 +1,8 @@
 """What can go wrong, said to a person, with the exit code that scripts see.
 
 RnnbenchError            1   the work failed
+├── DivergedError        1   a loss or gradient is not finite
+├── ProcessLostError     1   another process that trains the same run has gone
 ├── UsageError           2   an option, a name or a configuration is wrong
 ├── UnavailableError     3   try again later: lock held, no such device, memory or disk full
 └── BadDataError         4   a corpus or a checkpoint cannot be used
@@ -37,6 +39,14 @@ class RnnbenchError(Exception):
 
     def __str__(self) -> str:
         return f"{self.message} ({self.hint})" if self.hint else self.message
+
+
+class DivergedError(RnnbenchError):
+    """A loss or a gradient is not finite any more; the weights of before were kept."""
+
+
+class ProcessLostError(RnnbenchError):
+    """Another of the processes that train a run together has gone, or does not answer."""
 
 
 class UsageError(RnnbenchError):

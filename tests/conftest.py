@@ -1,11 +1,14 @@
-"""What all tests share: small real texts, a workspace of their own, configurations, events, other processes."""
+"""What all tests share: small texts, a workspace of their own, configurations, events, commands, other processes."""
 
+import io
+import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import MISSING, fields
+from dataclasses import MISSING, dataclass, fields
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
@@ -143,6 +146,90 @@ def shared_corpus() -> Callable[[str], Path]:
         return path
 
     return find
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a command left: exit code, and the bytes of stdout and stderr as text."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        """stdout as one JSON value."""
+        return json.loads(self.out)
+
+    @property
+    def lines(self) -> list[Any]:
+        """stdout as JSON lines."""
+        return [json.loads(line) for line in self.out.splitlines()]
+
+    def complaint(self) -> str:
+        """The one line on stderr that a failed command must leave; nothing on stdout but the name of a new run."""
+        assert self.out == "" or re.fullmatch("run [^ ]+\n", self.out), self.out
+        assert self.err.startswith("rnnbench: ") and self.err.count("\n") == len(self.err.splitlines()) == 1, self.err
+        assert "Traceback" not in self.err and "\x1b" not in self.err
+        return self.err.removeprefix("rnnbench: ").rstrip()
+
+    def refused(self) -> str:
+        """That line, as bad data must leave it: with exit code 4."""
+        line = self.complaint()
+        assert self.code == 4 and "unexpected" not in line, (self.code, line)
+        return line
+
+
+class Told(io.BytesIO):
+    """Bytes that are kept, and shown to somebody line by line."""
+
+    def __init__(self, on_line: Callable[[bytes], None] | None = None) -> None:
+        super().__init__()
+        self.on_line = on_line
+
+    def close(self) -> None:
+        """Nothing is lost when the text layer above it goes."""
+
+    def write(self, data: Any) -> int:
+        written = super().write(data)
+        for line in bytes(data).splitlines() if self.on_line else []:
+            self.on_line(line)
+        return written
+
+
+class CommandLine:
+    """Runs `rnnbench ...` in this process, as a script would: no terminal anywhere."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, home: Path) -> None:
+        self.monkeypatch, self.home = monkeypatch, home
+
+    def __call__(
+        self, *words: object, home: Path | None = None, on_line: Callable[[bytes], None] | None = None
+    ) -> Answer:
+        from rnnbench.cli.app import main
+
+        out, err = Told(on_line), Told()
+        with self.monkeypatch.context() as patch:
+            patch.setattr(sys, "argv", ["rnnbench", *map(str, words)])
+            patch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO()))
+            patch.setattr(sys, "stdout", io.TextIOWrapper(out, encoding="utf-8", write_through=True))
+            patch.setattr(sys, "stderr", io.TextIOWrapper(err, encoding="utf-8", write_through=True))
+            patch.setattr(os, "fsync", lambda descriptor: None)  # no test of commands cuts the power
+            patch.setenv("RNNBENCH_HOME", str(home or self.home))
+            with pytest.raises(SystemExit) as left:
+                main()
+        return Answer(int(left.value.code or 0), out.getvalue().decode(), err.getvalue().decode())
+
+
+@pytest.fixture
+def cli(monkeypatch: pytest.MonkeyPatch, workspace: Workspace) -> Iterator[CommandLine]:
+    """The command line, in the test's own workspace or in another `home`; it leaves no settings to the next test."""
+    from rnnbench.cli.output import SETTINGS
+
+    yield CommandLine(monkeypatch, workspace.root)
+    SETTINGS.quiet = SETTINGS.verbose = SETTINGS.no_color = SETTINGS.debug = False
+    if torch := sys.modules.get("torch"):
+        torch.set_flush_denormal(False)  # training sets it for the whole process; hypothesis would notice
 
 
 @pytest.fixture

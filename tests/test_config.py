@@ -73,6 +73,16 @@ def test_the_learning_rate_fits_the_optimizer(optimizer: str, rate: float) -> No
     assert training(optimizer=optimizer, learning_rate=0.25).learning_rate == 0.25
 
 
+def test_auto_is_for_what_follows_from_other_fields() -> None:
+    """The rate and the budgets may be left to the optimizer and the default; no other training key takes "auto"."""
+    chosen = training(optimizer="sgd", learning_rate="auto", epochs="auto", max_steps="auto", minutes="auto")
+    assert (chosen.learning_rate, chosen.epochs) == (1.0, configuration.DEFAULT_EPOCHS)
+    may = {"learning_rate", "epochs", "max_steps", "minutes"}
+    for name in configuration.TrainingConfig.model_fields.keys() - may - {"start_from"}:  # a run may have that name
+        with pytest.raises(UsageError, match=rf"training\.{name}: .*'auto'"):
+            training(**{name: "auto"})
+
+
 def test_another_optimizer_does_not_inherit_the_rate_of_the_first() -> None:
     """A preset's rate for adamw means nothing to sgd; the same optimizer named again changes nothing."""
     preset = {"training": {"optimizer": "adamw", "learning_rate": 0.004}}
@@ -385,10 +395,8 @@ def test_flags_are_unique_and_named_after_their_fields() -> None:
     """An option says which field it sets; no two fields share one."""
     flags = [field.flag for field in FIELDS if field.flag]
     assert len(flags) == len(set(flags)) > 10
-    assert all(
-        flag == "--" + field.name.replace("_", "-") for field in FIELDS if (flag := field.flag) != "--corpus" and flag
-    )
-    assert {field.key: field.flag for field in FIELDS}["corpus.file"] == "--corpus"
+    others = {field.key: field.flag for field in FIELDS if field.flag not in ("", "--" + field.name.replace("_", "-"))}
+    assert others == {"corpus.file": "--corpus", "training.start_from": "--from"}
 
 
 def test_every_section_is_a_section() -> None:

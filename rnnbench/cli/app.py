@@ -9,7 +9,7 @@ import typer
 from typer.exceptions import TyperException
 
 from rnnbench import __version__
-from rnnbench.cli import corpora, demo, output, presets, runs, sample, train
+from rnnbench.cli import control, corpora, demo, evaluate, inspect, output, presets, runs, sample, train
 from rnnbench.cli.output import SETTINGS
 from rnnbench.errors import ExitCode, RnnbenchError, Stopped, UsageError
 from rnnbench.workspace import Workspace
@@ -59,6 +59,9 @@ def _main(
 
 train.register(app)
 sample.register(app)
+evaluate.register(app)
+control.register(app)
+inspect.register(app)
 demo.register(app)
 app.add_typer(runs.app, name="runs")
 app.add_typer(corpora.app, name="corpora")

@@ -6,8 +6,9 @@ import typer
 
 from rnnbench import config as configuration
 from rnnbench.cli import fetch, output, records, stdin
+from rnnbench.errors import UsageError
 from rnnbench.metrics import perplexity
-from rnnbench.runs.narration import figure
+from rnnbench.runs.figures import figure
 from rnnbench.visible import visible
 from rnnbench.workspace import Workspace
 
@@ -53,6 +54,9 @@ def show(
     baselines: Annotated[
         bool, typer.Option("--baselines", help="How well guessing, counting and xz predict its validation part.")
     ] = False,
+    pairs: Annotated[
+        bool, typer.Option("--pairs", help="As source and target lines, for seq2seq: a table, or see corpus.pairs.")
+    ] = False,
     json: Json = False,
 ) -> None:
     """What a text holds: encoding, characters, lines, vocabulary, how it is split."""
@@ -64,6 +68,13 @@ def show(
     sets = [configuration.parse_setting(text) for text in setting or []]
     chosen = configuration.validate(configuration.merge(flags, *sets))
     path = stdin.keep(context.obj.cache) if file == stdin.STDIN else context.obj.find_corpus(file)
+    if pairs:
+        from rnnbench.cli import pairs as pair_texts
+
+        if baselines:
+            raise UsageError("--pairs and --baselines do not go together", "a seq2seq run shows its own baselines")
+        pair_texts.show(path, chosen, as_json=json)
+        return
     described = texts.describe(path, chosen.corpus, chosen.text)
     measured = None
     if baselines:

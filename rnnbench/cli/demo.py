@@ -6,7 +6,7 @@ from rnnbench import config as configuration
 from rnnbench.cli import output
 from rnnbench.cli.train import train_here
 from rnnbench.metrics import perplexity
-from rnnbench.runs.narration import figure
+from rnnbench.runs.figures import figure
 from rnnbench.runs.store import Run, RunStore
 from rnnbench.visible import visible
 
@@ -51,9 +51,11 @@ def _compare(run: Run) -> None:
 
 def _write(run: Run) -> None:
     from rnnbench.engine.loading import open_model
+    from rnnbench.engine.models import LanguageModel
     from rnnbench.engine.sampling import Decoding, generate
 
     model = open_model(run)
+    assert isinstance(model.network, LanguageModel)
     decoding = Decoding(length=_LENGTH, temperature=0.7, seed=1)
     text = "".join(token.text for token in generate(model.network, model.vocabulary, _PROMPT, decoding))
     output.data("")

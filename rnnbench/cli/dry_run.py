@@ -1,5 +1,6 @@
 """`train --dry-run`: what would be trained, how large and how fast; writes nothing."""
 
+from dataclasses import dataclass
 from pathlib import Path
 
 from rnnbench import config as configuration
@@ -10,44 +11,85 @@ from rnnbench.runs.narration import duration
 from rnnbench.text import corpora
 
 
+@dataclass(frozen=True)
+class _Estimate:
+    """What was found out: sizes of the vocabularies, batches in an epoch, tokens in a batch and a second, the words."""
+
+    vocabulary: int
+    source_vocabulary: int | None
+    batches: int
+    tokens_per_batch: int
+    rate: float
+    lines: tuple[str, ...]
+
+
 def show(config: RunConfig, path: Path, *, as_json: bool) -> None:
     """Print the resolved configuration, parameters, memory and measured speed."""
-    from rnnbench.engine import batches, estimates
-
-    described = corpora.describe(path, config.corpus, config.text)
-    batches.check_length(described.splits[0].tokens, config.training)
-    size = described.vocabulary_size
-    rate = estimates.tokens_per_second(config, size)
-    tokens = _budget_tokens(config, described.splits[0].tokens)
-    by_clock = config.training.minutes * 60 if config.training.minutes else None
-    by_tokens = tokens / rate if tokens else None
-    seconds = min(value for value in (by_clock, by_tokens) if value is not None)
-    record = {
-        "config": config.model_dump(mode="json"),
-        "vocabulary_size": size,
-        "parameters": sizing.parameters(config.model, size),
-        "memory_bytes": sizing.training_bytes(config, size),
-        "tokens_per_second": round(rate, 1),
-        "seconds": round(seconds, 1),
-    }
+    estimate = (_of_pairs if config.model.task == "seq2seq" else _of_text)(config, path)
+    seconds = _seconds(config, estimate)
+    size, source = estimate.vocabulary, estimate.source_vocabulary
+    parameters = sizing.parameters(config.model, size, source)
+    memory = sizing.training_bytes(config, size, source)
     if as_json:
+        record = {
+            "config": config.model_dump(mode="json"),
+            "vocabulary_size": size,
+            "source_vocabulary_size": source,
+            "parameters": parameters,
+            "memory_bytes": memory,
+            "tokens_per_second": round(estimate.rate, 1),
+            "seconds": round(seconds, 1),
+        }
         output.json_data(record)
         return
     output.data(configuration.to_toml(config).rstrip())
     output.data("")
-    output.data(f"vocabulary   {size:,} tokens from {described.splits[0].tokens:,} training tokens")
-    output.data(f"parameters   {record['parameters']:,}")
-    output.data(f"memory       about {sizing.training_bytes(config, size) / 1e6:,.0f} MB while training")
-    output.data(f"speed        {rate:,.0f} tokens/s, measured now; evaluation and checkpoints not counted")
+    for line in estimate.lines:
+        output.data(line)
+    output.data(f"parameters   {parameters:,}")
+    output.data(f"memory       about {memory / 1e6:,.0f} MB while training")
+    output.data(f"speed        {estimate.rate:,.0f} tokens/s, measured now; evaluation and checkpoints not counted")
     output.data(f"time         about {duration(seconds)}")
     output.say("nothing was written (dry run)")
 
 
-def _budget_tokens(config: RunConfig, train_tokens: int) -> float | None:
+def _of_text(config: RunConfig, path: Path) -> _Estimate:
+    from rnnbench.engine import estimates
+
+    described = corpora.describe(path, config.corpus, config.text)
+    size, tokens = described.vocabulary_size, described.splits[0].tokens
+    batches = estimates.steps_per_epoch(config, tokens)
+    rate = estimates.tokens_per_second(config, size)
+    line = f"vocabulary   {size:,} tokens from {tokens:,} training tokens"
+    per_batch = config.training.batch_size * config.training.steps_per_sequence
+    return _Estimate(size, None, batches, per_batch, rate, (line,))
+
+
+def _of_pairs(config: RunConfig, path: Path) -> _Estimate:
+    from rnnbench.engine import estimates
+    from rnnbench.text.pair_corpus import encode_pairs
+
+    pairs = encode_pairs(path, config.corpus, config.text)
+    rate = estimates.pairs_per_second(config, pairs)
+    size, source, train = len(pairs.vocabulary), pairs.source_vocabulary, pairs.split("train")
+    told = f"{len(source):,} source and {size:,} target tokens" if source else f"{size:,} tokens of both sides"
+    return _Estimate(
+        size,
+        len(source) if source else None,
+        rate.steps_per_epoch,
+        rate.tokens_per_step,
+        rate.tokens_per_second,
+        (
+            f"pairs        {', '.join(f'{len(split):,} {split.name}' for split in pairs.splits)}",
+            f"vocabulary   {told}, from {train.target_tokens:,} target tokens to be trained on",
+        ),
+    )
+
+
+def _seconds(config: RunConfig, estimate: _Estimate) -> float:
+    """Until the budget is used, by steps, epochs or the clock, whichever ends first."""
     training = config.training
-    limits = []
-    if training.max_steps:
-        limits.append(training.max_steps * training.batch_size * training.steps_per_sequence)
-    if training.epochs:
-        limits.append(training.epochs * train_tokens)
-    return min(limits) if limits else None
+    batches = [training.max_steps * training.accumulate] if training.max_steps else []
+    batches += [training.epochs * estimate.batches] if training.epochs else []
+    limits = [training.minutes * 60] if training.minutes else []
+    return min(limits + [count * estimate.tokens_per_batch / estimate.rate for count in batches])

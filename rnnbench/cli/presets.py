@@ -10,6 +10,8 @@ from rnnbench import config as configuration
 from rnnbench.cli import output
 from rnnbench.cli.train import resolve
 from rnnbench.config import RunConfig
+from rnnbench.errors import ExitCode
+from rnnbench.visible import visible
 
 app = typer.Typer(help="The ready-made experiments.", no_args_is_help=True, rich_markup_mode=None)
 config_app = typer.Typer(help="The configuration, described by itself.", no_args_is_help=True, rich_markup_mode=None)
@@ -23,8 +25,11 @@ def list_presets(json: Json = False) -> None:
     if json:
         output.json_data({"presets": {name: chosen.model_dump(mode="json") for name, chosen in found.items()}})
         return
-    rows = [[name, c.corpus.file, f"{c.model.cell} {c.model.hidden} x {c.model.layers}"] for name, c in found.items()]
-    output.table(["preset", "corpus", "model"], rows)
+    rows = [
+        [name, c.model.task, c.corpus.file, f"{c.model.cell} {c.model.hidden} x {c.model.layers}"]
+        for name, c in found.items()
+    ]
+    output.table(["preset", "task", "corpus", "model"], rows)
 
 
 @app.command("show")
@@ -53,8 +58,12 @@ def _default(field: configuration.ConfigField) -> str:
 
 @config_app.command()
 def validate(file: Annotated[Path, typer.Argument(show_default=False)]) -> None:
-    """Check a TOML file; every wrong field is named."""
-    configuration.validate(configuration.read_toml(file))
+    """Check a TOML file; every wrong field is named, each on a line of its own."""
+    problems = configuration.check(configuration.read_toml(file))
+    for problem in problems.values():
+        output.complain(f"rnnbench: {visible(problem)}")
+    if problems:
+        raise typer.Exit(ExitCode.USAGE)
     output.say(f"{file} is a valid configuration")
 
 

@@ -6,7 +6,8 @@ from collections.abc import Iterator, Sequence
 from rnnbench.cli import output
 from rnnbench.metrics import perplexity
 from rnnbench.runs.events import Event, RunFinished, StepDone, to_line
-from rnnbench.runs.narration import Narrator, duration, figure, score_text
+from rnnbench.runs.figures import figure, figure_texts, perplexity_name, score_text
+from rnnbench.runs.narration import Narrator, duration
 from rnnbench.runs.progress import RunProgress
 from rnnbench.visible import visible
 
@@ -93,12 +94,15 @@ def status_lines(progress: RunProgress, name: str, width: int) -> list[str]:
     planned = f"/{started.planned_steps:,}" if started.planned_steps else ""
     left = f", {duration(progress.seconds_left)} left" if progress.seconds_left is not None else ""
     rate = f"{progress.tokens_per_second:,.0f} tokens/s" if progress.tokens_per_second else ""
-    lines = [f"{visible(name)}  step {progress.step:,}{planned}  epoch {progress.epoch:.2f}  {rate}{left}"]
+    pace = "paused" if progress.paused else f"{rate}{left}"
+    lines = [f"{visible(name)}  step {progress.step:,}{planned}  epoch {progress.epoch:.2f}  {pace}"]
     now = f" {figure(perplexity(loss))} (running)"
-    lines.append("perplexity " + sparkline(progress.train.values, width - 11 - len(now)) + now)
+    label = f"{perplexity_name(progress.task)} "
+    lines.append(label + sparkline(progress.train.values, width - len(label) - len(now)) + now)
     if progress.best is not None:
         unigram = figure(perplexity(started.unigram_loss_nats))
-        lines.append(f"best validation: {score_text(progress.best.score)}  (unigram {unigram})")
+        beside = "".join(f"  {text}" for text in figure_texts(progress.best.figures))
+        lines.append(f"best validation: {score_text(progress.best.score, progress.task)}{beside}  (unigram {unigram})")
     return lines
 
 

@@ -8,8 +8,9 @@ import typer
 from rnnbench.cli import output, records
 from rnnbench.cli.records import Record
 from rnnbench.errors import UsageError
-from rnnbench.runs.narration import Narrator, duration, figure
-from rnnbench.runs.store import CRASHED, FAILED, RunStore
+from rnnbench.runs.figures import CLOZE, figure, figure_texts, long_perplexity_name
+from rnnbench.runs.narration import Narrator, duration
+from rnnbench.runs.store import CRASHED, FAILED, PAUSED, RunStore
 from rnnbench.visible import visible
 
 app = typer.Typer(help="The run store: list, show, delete.", no_args_is_help=True, rich_markup_mode=None)
@@ -26,24 +27,33 @@ def list_runs(context: typer.Context, json: Json = False) -> None:
     elif not found:
         output.say(f"no runs in {store.folder} yet; start one with `rnnbench` or `rnnbench train --headless`")
     else:
-        header = ["run", "state", "step", "best perplexity", "bits/character", "model", "corpus", "last event"]
-        output.table(header, [_row(record) for record in found])
+        # A pseudo-perplexity has a column of its own, and only where a run has one.
+        pseudo = any(record["task"] == CLOZE for record in found)
+        header = ["run", "state", "step", "best perplexity", *(["pseudo-perplexity"] if pseudo else []), *_REST]
+        output.table(header, [_row(record, pseudo=pseudo) for record in found])
 
 
-def _row(record: Record) -> list[str]:
-    best = record["best"]
-    bits = best["bits_per_character"] if best else None
+_REST = ["bits/character", "model", "corpus", "last event"]
+
+
+def _row(record: Record, *, pseudo: bool) -> list[str]:
+    best = record["best"] or {}
+    bits = best.get("bits_per_character")
     planned = f"/{record['planned_steps']:,}" if record["planned_steps"] else ""
     return [
         record["name"],
         record["state"],
         f"{record['step']:,}{planned}",
-        figure(best["perplexity"]) if best and best["perplexity"] else "-",
+        *(_or_dash(best.get(name)) for name in ("perplexity", *(["pseudo_perplexity"] if pseudo else []))),
         f"{bits:.3f}" if bits is not None else "-",
         record["model"] or "-",
         (record["corpus"] or "-").rsplit("/", 1)[-1],
         f"{duration(max(time.time() - record['last_event_at'], 0))} ago" if record["last_event_at"] else "-",
     ]
+
+
+def _or_dash(perplexity: float | None) -> str:
+    return figure(perplexity) if perplexity else "-"
 
 
 @app.command()
@@ -72,6 +82,8 @@ def show(
     if record["state"] in (CRASHED, FAILED) and (tail := found.stderr_tail().strip()):
         output.data("it printed at the end:")
         output.data(visible("\n".join(tail.splitlines()[-8:]), keep_newlines=True))
+    if record["state"] == PAUSED:
+        output.data(f"let it go on with `rnnbench resume {run}`")
     if record["state"] == CRASHED:
         output.data(f"continue it with `rnnbench resume {run} --headless`")
 
@@ -86,30 +98,45 @@ def _lines(record: Record) -> list[str]:
         model, training = config["model"], config["training"]
         lines += [f"corpus       {config['corpus']['file']}"]
         size = f", {record['parameters']:,} parameters" if record["parameters"] else ""
-        lines += [f"model        {model['cell']} {model['hidden']} x {model['layers']}{size}"]
+        task = f", {model['task']}" if model["task"] != "language_model" else ""
+        lines += [f"model        {model['cell']} {model['hidden']} x {model['layers']}{task}{size}"]
         lines += [
             f"training     {training['optimizer']} {training['learning_rate']:g}, batches of "
-            f"{training['batch_size']} x {training['steps_per_sequence']}, seed {training['seed']}"
+            f"{_batch(config)}, seed {training['seed']}"
         ]
     for label, key in (("train", "train"), ("validation", "validation"), ("best", "best"), ("test", "test")):
-        lines += [f"{label:<12} {_figures(progress[key])}"] if progress[key] else []
+        lines += [f"{label:<12} {_figures(progress[key], record['task'])}"] if progress[key] else []
     for name, figures in (record["baselines"] or {}).items():
-        lines += [f"{name:<12} {_figures(figures)}"]
+        side = "  (left to right)" if record["task"] == CLOZE and name == "5-gram" else ""
+        lines += [f"{name:<12} {_figures(figures, 'language_model')}{side}"]
     if progress["tokens_per_second"]:
         lines += [f"speed        {progress['tokens_per_second']:,.0f} tokens/s"]
+    if progress["elapsed_seconds"]:
         lines += [f"trained for  {duration(progress['elapsed_seconds'])}"]
     steps = ", ".join(f"{saved['step']:,}{' (best)' if saved['best'] else ''}" for saved in record["checkpoints"])
     lines += [f"checkpoints  {steps or 'none'}"]
     return lines
 
 
-def _figures(figures: Record) -> str:
-    shown = figure(figures["perplexity"]) if figures["perplexity"] is not None else "too large"
+def _batch(config: Record) -> str:
+    """Lanes and time steps; lines are as long as they are."""
+    training = config["training"]
+    lines = config["model"]["task"] == "seq2seq"
+    return (
+        f"{training['batch_size']} lines" if lines else f"{training['batch_size']} x {training['steps_per_sequence']}"
+    )
+
+
+def _figures(figures: Record, task: str) -> str:
+    value = figures["perplexity"] if figures.get("pseudo_perplexity") is None else figures["pseudo_perplexity"]
+    shown = figure(value) if value is not None else "too large"
     bits = figures["bits_per_character"]
-    text = f"perplexity {shown:<8} loss {figures['loss_nats']:.4f} nats"
+    text = f"{long_perplexity_name(task)} {shown:<8} loss {figures['loss_nats']:.4f} nats"
     text += f"  {bits:.3f} bits/character" if bits is not None else ""
+    text += "".join(f"  {other}" for other in figure_texts(figures.get("figures", {})))
     if "step" in figures:
-        text += f"  at step {figures['step']:,}, {figures['coverage']:.0%} of {figures['tokens_total'] - 1:,} tokens"
+        predictable = figures["tokens_total"] - figures["tokens_given"]
+        text += f"  at step {figures['step']:,}, {figures['coverage']:.0%} of {predictable:,} tokens"
     if figures.get("kind") == "running":
         text += "  (running)" + ("  memorised" if figures["memorised"] else "")
     return text

@@ -1,21 +1,24 @@
-"""sample: text from a trained model, streamed."""
+"""sample: what a trained model makes of a prompt: a text that goes on, filled blanks, or answers."""
 
 import json as json_module
 import secrets
 import sys
-import time
-from typing import TYPE_CHECKING, Annotated
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from rnnbench.cli import output
+from rnnbench.cli.field_options import sampling_options, with_options
 from rnnbench.errors import UsageError
+from rnnbench.runs.asking import asking, read_sampling, refuse_others
 from rnnbench.runs.store import RunStore
 from rnnbench.visible import visible
 
 if TYPE_CHECKING:
     from rnnbench.engine.loading import LoadedModel
-    from rnnbench.engine.sampling import Decoding
+
+_FILLINGS = 5
 
 
 def register(app: typer.Typer) -> None:
@@ -23,81 +26,107 @@ def register(app: typer.Typer) -> None:
     app.command()(sample)
 
 
+@with_options(sampling_options(), after="prompt")
 def sample(
     context: typer.Context,
     run: Annotated[str, typer.Argument(metavar="RUN", help="The run's name.", show_default=False)],
-    prompt: Annotated[str, typer.Option(help="Text to continue.")] = "",
-    length: Annotated[int, typer.Option(min=0, max=10_000_000, help="Tokens to write.")] = 200,
-    temperature: Annotated[float, typer.Option(help="Below 1 safer, above 1 wilder.")] = 0.8,
-    top_k: Annotated[int, typer.Option(min=0, help="Choose among the k most probable; 0 for all.")] = 0,
-    greedy: Annotated[bool, typer.Option("--greedy", help="Always the most probable token.")] = False,
-    count: Annotated[int, typer.Option(min=1, max=10_000, help="Samples, with consecutive seeds.")] = 1,
+    prompt: Annotated[
+        str | None,
+        typer.Option(
+            help="Text to continue; cloze: text with _ for each missing token; seq2seq: a line to answer, else each "
+            "line of standard input."
+        ),
+    ] = None,
+    count: Annotated[
+        int | None, typer.Option(min=1, max=10_000, help="Samples, with consecutive seeds; fillings; answers.")
+    ] = None,
     seed: Annotated[int | None, typer.Option(min=0, max=2**62, help="Repeats a sample; else drawn.")] = None,
+    beam: Annotated[
+        int | None, typer.Option(min=1, max=1000, help="seq2seq: answers kept while looking for the best.")
+    ] = None,
+    like_source: Annotated[
+        bool, typer.Option("--like-source", help="seq2seq: answer with as many tokens as the line has.")
+    ] = False,
     checkpoint: Annotated[str, typer.Option(help="best, last or a step.")] = "best",
     echo: Annotated[bool, typer.Option("--echo", help="Write the prompt before the text.")] = False,
-    json: Annotated[bool, typer.Option("--json", help="One JSON object for each sample.")] = False,
+    novelty: Annotated[
+        bool, typer.Option("--novelty", help="Say how much of it was copied from the training text.")
+    ] = False,
+    json: Annotated[bool, typer.Option("--json", help="One JSON object for each sample, filling or answer.")] = False,
     serve: Annotated[bool, typer.Option("--serve", help="Answer JSON lines on stdin until it closes.")] = False,
+    **options: Any,
 ) -> None:
-    """Write text from a trained model: only the text on stdout, remarks on stderr."""
-    if not 0 < temperature <= 1000:
-        hint = "--greedy takes the most probable token"
-        raise UsageError(f"--temperature {temperature:g}: it must be above 0 and at most 1000", hint)
+    """Ask a trained model: only its text on stdout, remarks on stderr."""
     found = RunStore(context.obj).find(run)
-    from rnnbench.engine.loading import open_model
-    from rnnbench.engine.sampling import Decoding
-
+    task = found.config().model.task
+    refuse_others(task, _given(context), prefix="--")
+    choices = read_sampling({name: value for name, value in options.items() if value not in (None, [])})
+    given = None if prompt is None else prompt.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
     if serve:
         from rnnbench.cli import serve as server
 
         server.serve(found)
         return
+    _check_prompt(task, given)
+    from rnnbench.engine.loading import open_model
+
     model = open_model(found, checkpoint)
-    prompt = model.read(prompt.encode("utf-8", "surrogateescape").decode("utf-8", "replace"))
-    if unknown := model.vocabulary.unknown(prompt):
+    if task == "cloze":
+        _fill(model, given or "", count or _FILLINGS, as_json=json)
+    elif task == "seq2seq":
+        from rnnbench.cli import answers
+
+        answers.answer(model, given, answers.Wanted(count or 1, beam or 1, like_source), as_json=json)
+    else:
+        from rnnbench.cli import continuing
+
+        first = secrets.randbelow(2**31) if seed is None else seed
+        wanted = continuing.Wanted(choices, tuple(range(first, first + (count or 1))), echo=echo)
+        meter = continuing.meter(context.obj, found, model) if novelty else None
+        continuing.write(model, given or "", wanted, meter, as_json=json)
+
+
+def _given(context: typer.Context) -> list[str]:
+    """The options that were written on the command line."""
+    sources = {name: context.get_parameter_source(name) for name in context.params}
+    return [name for name, source in sources.items() if source is not None and source.name != "DEFAULT"]
+
+
+def _check_prompt(task: str, prompt: str | None) -> None:
+    """Refuse what the task cannot be asked, before torch is loaded for it."""
+    if task == "cloze" and "_" not in (prompt or ""):
+        hint = f"write _ for each missing token, as in {asking(task).example}"
+        raise UsageError("there is no blank to fill in the prompt" if prompt else "a cloze run fills blanks", hint)
+    if task == "seq2seq" and prompt is None and (sys.stdin is None or sys.stdin.isatty()):
+        raise UsageError(
+            "a seq2seq run answers lines, and none is given", f"give {asking(task).example}, or pipe lines into it"
+        )
+
+
+def warn_of_unknown(model: "LoadedModel", prompt: str) -> None:
+    """Name what the vocabulary lacks."""
+    if unknown := model.unknown(prompt):
         output.say(f"warning: not in the vocabulary, read as unknown: {' '.join(map(repr, unknown[:20]))}")
-    first = secrets.randbelow(2**31) if seed is None else seed
-    if not greedy and not json:
-        output.say(f"checkpoint of step {model.step}, seed {first}")
-    for number in range(count):
-        decoding = Decoding(length, temperature, top_k, greedy, first + number)
-        if json:
-            _as_json(model, prompt, decoding)
+
+
+# -- blanks --------------------------------------------------------------------------------------------------------
+
+
+def _fill(model: "LoadedModel", prompt: str, count: int, *, as_json: bool) -> None:
+    """The best fillings, one on a line: text, tab, probability in a pipe; a line end in a text is a picture there."""
+    from rnnbench.engine.bidirectional import ClozeModel
+    from rnnbench.engine.filling import fill
+
+    assert isinstance(model.network, ClozeModel)
+    prompt = model.read(prompt)
+    warn_of_unknown(model, prompt)
+    if not as_json:
+        output.say(f"checkpoint of step {model.step}")
+    for filling in fill(model.network, model.vocabulary, prompt, count=count):
+        if as_json:
+            record = {"schema_version": output.SCHEMA_VERSION, "prompt": prompt, **asdict(filling)}
+            output.data(json_module.dumps({**record, "checkpoint": model.step}, ensure_ascii=False))
+        elif output.is_terminal():
+            output.data(f"{filling.probability * 100:5.1f} %  {visible(filling.text)}")
         else:
-            _stream(model, prompt, decoding, echo=echo or output.is_terminal(), last=number == count - 1)
-
-
-def _stream(model: "LoadedModel", prompt: str, decoding: "Decoding", *, echo: bool, last: bool) -> None:
-    """The text as it comes: its exact bytes into a pipe, through the gate on a terminal."""
-    from rnnbench.engine.sampling import generate
-
-    terminal = output.is_terminal()
-    if echo:
-        _write(visible(prompt, keep_newlines=True) if terminal else prompt)
-    for token in generate(model.network, model.vocabulary, prompt, decoding):
-        _write(visible(token.text, keep_newlines=True) if terminal else token.text)
-    if terminal or not last:
-        _write("\n")
-
-
-def _write(text: str) -> None:
-    sys.stdout.buffer.write(text.encode("utf-8", "surrogatepass"))
-    sys.stdout.buffer.flush()
-
-
-def _as_json(model: "LoadedModel", prompt: str, decoding: "Decoding") -> None:
-    from rnnbench.engine.sampling import generate
-
-    began = time.perf_counter()
-    tokens = list(generate(model.network, model.vocabulary, prompt, decoding))
-    seconds = time.perf_counter() - began
-    record = {
-        "schema_version": output.SCHEMA_VERSION,
-        "prompt": prompt,
-        "text": "".join(token.text for token in tokens),
-        "tokens": len(tokens),
-        "log_probability_nats": sum(token.log_probability_nats for token in tokens),
-        "tokens_per_second": round(len(tokens) / seconds, 1) if seconds else 0.0,
-        "seed": decoding.seed,
-        "checkpoint": model.step,
-    }
-    output.data(json_module.dumps(record, ensure_ascii=False))
+            output.data(f"{visible(filling.text)}\t{filling.probability:.6g}")

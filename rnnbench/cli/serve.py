@@ -1,4 +1,4 @@
-"""`sample --serve`: JSON lines in, token events out; keeps the model warm and ends with its parent."""
+"""`sample --serve`: JSON lines in; tokens, fillings or answers out; keeps the model warm, ends with its parent."""
 
 import json
 import queue
@@ -9,27 +9,34 @@ import time
 from dataclasses import dataclass, field
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field, ValidationError
 
+from rnnbench.cli import answers
 from rnnbench.engine import checkpoints
+from rnnbench.engine.bidirectional import ClozeModel
+from rnnbench.engine.filling import fill
 from rnnbench.engine.loading import LoadedModel, open_model
+from rnnbench.engine.models import LanguageModel
 from rnnbench.engine.sampling import Decoding, generate
-from rnnbench.errors import RnnbenchError
+from rnnbench.errors import RnnbenchError, UsageError
+from rnnbench.runs.asking import Sampling, asking, refuse_others
 from rnnbench.runs.store import Run
 
+_FILLINGS = 5
 
-class Request(BaseModel):
-    """One line of input: a prompt to continue, or `cancel` for the request of that id."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+class Request(Sampling):
+    """One line of input: a prompt to continue, fill or answer, or `cancel` for the request of that id.
+
+    What means nothing to the task of the run must be left out.
+    """
 
     id: int
     prompt: str = ""
-    length: int = Field(200, ge=0, le=10_000_000)
-    temperature: float = Field(0.8, gt=0, le=1000)
-    top_k: int = Field(0, ge=0)
-    greedy: bool = False
     seed: int | None = Field(None, ge=0, lt=2**63)
+    count: int | None = Field(None, ge=1, le=1000)
+    beam: int = Field(1, ge=1, le=1000)
+    like_source: bool = False
     checkpoint: str = "best"
     cancel: bool = False
 
@@ -57,6 +64,10 @@ class Inbox:
         self.closed = True
         self.requests.put(None)
 
+    def left(self, request: Request) -> bool:
+        """Whether nobody waits for the answer any more."""
+        return self.closed or request.id in self.cancelled
+
 
 def _id_in(line: bytes) -> int:
     try:
@@ -66,17 +77,31 @@ def _id_in(line: bytes) -> int:
 
 
 def serve(run: Run) -> None:
-    """Answer requests until stdin closes."""
+    """Answer requests until stdin closes. The first event says what the run can be asked."""
+    task = run.config().model.task
     inbox = Inbox()
     threading.Thread(target=inbox.read, daemon=True).start()
-    _answer("ready", None, run=run.name)
+    _answer("ready", None, run=run.name, task=task, does=asking(task).does, options=list(_options(task)))
     loaded: tuple[str, LoadedModel] | None = None
     while (request := inbox.requests.get()) is not None:
         try:
+            _check(task, request)
             loaded = _model(run, request.checkpoint, loaded)
-            _write_sample(loaded[1], request, inbox)
+            _WRITERS[task](loaded[1], request, inbox)
         except RnnbenchError as error:
             _answer("error", request.id, message=str(error))
+
+
+def _options(task: str) -> tuple[str, ...]:
+    """What a request may hold; a language model writes one text for each, and no prompt before it."""
+    left_out = ("count", "echo", "novelty") if task == "language_model" else ()
+    return tuple(name for name in asking(task).options if name not in left_out)
+
+
+def _check(task: str, request: Request) -> None:
+    refuse_others(task, sorted(request.model_fields_set))
+    if task == "language_model" and request.count is not None:
+        raise UsageError("count means nothing to a language_model run here", "send a request for each text")
 
 
 def _model(run: Run, checkpoint: str, loaded: tuple[str, LoadedModel] | None) -> tuple[str, LoadedModel]:
@@ -87,16 +112,16 @@ def _model(run: Run, checkpoint: str, loaded: tuple[str, LoadedModel] | None) ->
     return digest, open_model(run, checkpoint)
 
 
-def _write_sample(model: LoadedModel, request: Request, inbox: Inbox) -> None:
+def _continue(model: LoadedModel, request: Request, inbox: Inbox) -> None:
     seed = secrets.randbelow(2**31) if request.seed is None else request.seed
-    prompt = model.read(request.prompt)
-    _answer("begun", request.id, step=model.step, seed=seed, unknown=model.vocabulary.unknown(prompt)[:20])
-    decoding = Decoding(request.length, request.temperature, request.top_k, request.greedy, seed)
+    prompt = _begin(model, request, seed)
+    assert isinstance(model.network, LanguageModel)
+    decoding = Decoding(**request.model_dump(include=set(Sampling.model_fields)), seed=seed)
     began, total, nats, cancelled = time.perf_counter(), 0, 0.0, False
     for token in generate(model.network, model.vocabulary, prompt, decoding):
         total, nats = total + 1, nats + token.log_probability_nats
         _answer("token", request.id, text=token.text)
-        if inbox.closed or request.id in inbox.cancelled:
+        if inbox.left(request):
             cancelled = True
             break
     rate = total / max(time.perf_counter() - began, 1e-9)
@@ -104,6 +129,44 @@ def _write_sample(model: LoadedModel, request: Request, inbox: Inbox) -> None:
         "done", request.id, tokens=total, log_probability_nats=nats, tokens_per_second=round(rate, 1),
         cancelled=cancelled,
     )  # fmt: skip
+
+
+def _fill(model: LoadedModel, request: Request, inbox: Inbox) -> None:
+    began, prompt = time.perf_counter(), _begin(model, request, None)
+    assert isinstance(model.network, ClozeModel)
+    found = [] if inbox.left(request) else fill(model.network, model.vocabulary, prompt, count=_count(request))
+    for filling in found:
+        _answer("filling", request.id, text=filling.text, pieces=filling.pieces, probability=filling.probability)
+    _done(request, len(found), began)
+
+
+def _reply(model: LoadedModel, request: Request, inbox: Inbox) -> None:
+    began, prompt = time.perf_counter(), _begin(model, request, None)
+    wanted = answers.Wanted(request.count or 1, request.beam, request.like_source)
+    found = [] if inbox.left(request) else answers.answers_to(model, prompt, wanted)
+    for one in found:
+        _answer("answer", request.id, text=one.text, tokens=one.tokens, log_probability_nats=one.log_probability_nats)
+    _done(request, len(found), began)
+
+
+_WRITERS = {"language_model": _continue, "cloze": _fill, "seq2seq": _reply}
+
+
+def _count(request: Request) -> int:
+    return request.count or _FILLINGS
+
+
+def _begin(model: LoadedModel, request: Request, seed: int | None) -> str:
+    """Say which checkpoint is asked and what of the prompt it does not know; the prompt as the model reads it."""
+    prompt = model.read(request.prompt)
+    _answer("begun", request.id, step=model.step, seed=seed, unknown=model.unknown(prompt)[:20])
+    return prompt
+
+
+def _done(request: Request, count: int, began: float) -> None:
+    """Fillings and answers come all at once: none of them means that the request was cancelled before its turn."""
+    seconds = round(time.perf_counter() - began, 4)
+    _answer("done", request.id, answers=count, seconds=seconds, cancelled=not count)
 
 
 def _answer(event: str, request_id: int | None, **values: Any) -> None:

@@ -8,10 +8,12 @@ import typer
 
 from rnnbench import config as configuration
 from rnnbench.cli import output, stdin
+from rnnbench.cli.field_options import chosen_fields, with_field_options
 from rnnbench.config import RunConfig, Values
+from rnnbench.engine import launch
 from rnnbench.errors import CorpusError, RnnbenchError, UnavailableError, UsageError
-from rnnbench.runs import jobs
-from rnnbench.runs.store import FINISHED, Run, RunStore
+from rnnbench.runs import jobs, wishes
+from rnnbench.runs.store import FINISHED, PAUSED, Run, RunStore
 from rnnbench.workspace import Workspace
 
 _STOP_SECONDS = 60.0
@@ -27,33 +29,12 @@ def register(app: typer.Typer) -> None:
         app.command()(command)
 
 
+@with_field_options(after="run")
 def train(
     context: typer.Context,
-    corpus: Annotated[
-        str | None, typer.Option(help="The text: a path, a name under corpora/, or - for standard input.")
-    ] = None,
-    encoding: Annotated[str | None, typer.Option(help="Encoding of the text; else detected.")] = None,
-    errors: Annotated[str | None, typer.Option(help="Bytes that are not text: strict or replace.")] = None,
-    members: Annotated[str | None, typer.Option(help="Which texts of an archive or folder: a pattern.")] = None,
     preset: Annotated[str | None, typer.Option(help="Start from a ready-made experiment.")] = None,
     config: Annotated[Path | None, typer.Option(help="Read choices from a TOML file.")] = None,
     run: Annotated[str | None, typer.Option(help="Name of the new run; else made from text and cell.")] = None,
-    task: Annotated[str | None, typer.Option(help="What is predicted: language_model.")] = None,
-    cell: Annotated[str | None, typer.Option(help="rnn, elman, gru, lstm ...; see config schema.")] = None,
-    implementation: Annotated[str | None, typer.Option(help="auto, scratch, fused or torch.")] = None,
-    hidden: Annotated[int | None, typer.Option(help="Units in each layer's state.")] = None,
-    layers: Annotated[int | None, typer.Option(help="Layers, one above the other.")] = None,
-    tokenizer: Annotated[str | None, typer.Option(help="character, byte, word, whitespace, jieba or bpe.")] = None,
-    batch_size: Annotated[int | None, typer.Option(help="Sequences in a batch.")] = None,
-    steps_per_sequence: Annotated[int | None, typer.Option(help="T, the truncated-BPTT length.")] = None,
-    optimizer: Annotated[str | None, typer.Option(help="sgd, adam or adamw.")] = None,
-    learning_rate: Annotated[float | None, typer.Option(help="Step size.")] = None,
-    epochs: Annotated[int | None, typer.Option(help="Passes over the training text.")] = None,
-    max_steps: Annotated[int | None, typer.Option(help="Updates at most.")] = None,
-    minutes: Annotated[float | None, typer.Option(help="Wall-clock minutes at most.")] = None,
-    seed: Annotated[int | None, typer.Option(help="Seed of weights, batches and dropout.")] = None,
-    device: Annotated[str | None, typer.Option(help="auto, cpu, cuda, cuda:1 or mps.")] = None,
-    threads: Annotated[int | None, typer.Option(help="CPU threads; 0 chooses.")] = None,
     setting: Annotated[
         list[str] | None, typer.Option("--set", metavar="SECTION.KEY=VALUE", help="Any other choice; may be repeated.")
     ] = None,
@@ -62,12 +43,15 @@ def train(
         bool, typer.Option("--dry-run", help="Show what would be trained, how large and how fast; write nothing.")
     ] = False,
     json: Json = False,
+    **options: Any,
 ) -> None:
     """Train a model: in the workbench, or here with --headless."""
     workspace: Workspace = context.obj
-    flags = _flags(context.params)
+    if not launch.find_place().leads:
+        return follow(workspace, trains=headless and not dry_run_only)
     sets = [configuration.parse_setting(text) for text in setting or []]
-    chosen = resolve(preset, config, configuration.join(flags, *sets))
+    flags = configuration.join(chosen_fields(options), *sets)
+    chosen = resolve(preset, config, flags, begun_with(workspace, flags))
     path = find_corpus(workspace, chosen.corpus.file)
     if (
         path.parent not in workspace.corpora_folders or chosen.corpus.file == stdin.STDIN
@@ -78,6 +62,7 @@ def train(
 
         dry_run.show(chosen, path, as_json=json)
         return
+    launch.find_place().check(chosen, headless=headless)
     store = RunStore(workspace)
     name = run or store.free_name(f"{path.stem}-{chosen.model.cell}")
     if not headless:
@@ -106,19 +91,18 @@ def find_corpus(workspace: Workspace, name: str) -> Path:
         raise CorpusError(error.message, hint) from None
 
 
-def _flags(parameters: dict[str, Any]) -> Values:
-    """The options that name a field, as nested tables."""
-    tables: Values = {}
-    for field in configuration.fields():
-        option = field.flag.removeprefix("--").replace("-", "_")
-        if option and parameters.get(option) is not None:
-            tables.setdefault(field.section, {})[field.name] = parameters[option]
-    return tables
+def begun_with(workspace: Workspace, flags: Values) -> Values:
+    """How the run that this one begins with reads its text and computes: nothing where there is none."""
+    name = flags.get("training", {}).get("start_from")
+    if not name:
+        return {}
+    tables = RunStore(workspace).find(name).config().model_dump(mode="json")
+    return {section: tables[section] for section in ("text", "model")}
 
 
-def resolve(preset: str | None, config: Path | None, flags: Values) -> RunConfig:
-    """Flags over environment over file over preset over defaults."""
-    layers = [configuration.read_preset(preset)] if preset else []
+def resolve(preset: str | None, config: Path | None, flags: Values, beneath: Values | None = None) -> RunConfig:
+    """Flags over environment over file over preset over what is beneath them over defaults."""
+    layers = [beneath or {}, *([configuration.read_preset(preset)] if preset else [])]
     layers += [configuration.read_toml(config)] if config else []
     return configuration.validate(configuration.merge(*layers, configuration.from_environment(), flags))
 
@@ -126,16 +110,51 @@ def resolve(preset: str | None, config: Path | None, flags: Values) -> RunConfig
 def resume(context: typer.Context, run: RunArgument, headless: Headless = False, json: Json = False) -> None:
     """Continue a run exactly where its last verified checkpoint stands."""
     workspace: Workspace = context.obj
+    if not launch.find_place().leads:
+        return follow(workspace, trains=headless)
     found = RunStore(workspace).find(run)
     progress = found.progress()
-    if found.state(progress) == FINISHED:
+    state = found.state(progress)
+    if state == FINISHED:
         raise UsageError(f"run {run} has finished", "train a new run with a larger budget")
+    if state == PAUSED:
+        go_on(workspace, found, headless=headless)
+        return
+    launch.find_place().check(found.config(), headless=headless)
     if not headless:
         _need_a_terminal()
         jobs.resume(workspace, run)
         open_workbench(workspace, run)
         return
     train_here(workspace, found, found.config(), as_json=json)
+
+
+def go_on(workspace: Workspace, run: Run, *, headless: bool) -> None:
+    """Let a paused run go on where it waits, in the process that has it."""
+    from rnnbench.cli import control
+
+    if not headless:
+        _need_a_terminal()
+    control.fulfil(run, wishes.CONTINUE, control.SECONDS)
+    if not headless:
+        open_workbench(workspace, run.name)
+
+
+def follow(workspace: Workspace, *, trains: bool) -> None:
+    """Take part in the training that another process leads, and leave with its exit code; that one does the talking.
+
+    Where nothing is trained, such as in a dry run, this process has nothing to do.
+    """
+    if not trains:
+        return
+    from rnnbench.engine.follower import follow as follow_to_the_end
+
+    place = launch.find_place()
+    try:
+        code = follow_to_the_end(place, workspace)
+    except RnnbenchError as error:
+        raise type(error)(f"rank {place.rank}: {error.message}", error.hint) from error
+    raise typer.Exit(code)
 
 
 def train_here(workspace: Workspace, run: Run, config: RunConfig, *, as_json: bool) -> None:

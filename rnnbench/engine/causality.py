@@ -9,7 +9,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from rnnbench.engine.models import LanguageModel
+from rnnbench.engine.bidirectional import ClozeModel
+from rnnbench.engine.encoder_decoder import EncoderDecoder
+from rnnbench.engine.models import LanguageModel, Network
+from rnnbench.engine.pair_batches import inputs_of
 from rnnbench.errors import RnnbenchError
 
 Logits = Callable[[Tensor], Tensor]
@@ -52,6 +55,14 @@ CLOZE = Rule(
     hint="each direction may be joined at the output only, from the states before and after the missing token",
 )
 
+ANSWER = Rule(
+    lanes=STEPS,
+    changed=lambda t, lane: t >= lane,
+    fixed=lambda t, lane: t <= lane,
+    violation="logits moved when only the answer's tokens from there on were changed",
+    hint="the decoder may read the source line and the answer's tokens before the one that it predicts",
+)
+
 
 def leaking_positions(logits: Logits, vocabulary: int, rule: Rule, device: torch.device | str = "cpu") -> list[int]:
     """The positions, of STEPS, whose logits saw a token that the rule hides from them; a vocabulary of 1 hides nothing.
@@ -82,14 +93,38 @@ def refuse_leaks(logits: Logits, vocabulary: int, rule: Rule, device: torch.devi
         )
 
 
-@torch.inference_mode()
 def guard(network: LanguageModel) -> None:
     """Refuse a next-token model that reads ahead, with its weights as they are. Raises RnnbenchError."""
+    _guard(network, lambda ids_TB: _logits(network, ids_TB), network.vocabulary, NEXT_TOKEN)
+
+
+def guard_cloze(network: ClozeModel) -> None:
+    """Refuse a model that has seen the token it is to guess, with its weights as they are. Raises RnnbenchError."""
+    _guard(network, network, network.vocabulary, CLOZE)
+
+
+def guard_answers(network: EncoderDecoder, inputs: Callable[[Tensor], Tensor] = inputs_of) -> None:
+    """Refuse an encoder-decoder that reads the answer it predicts, with its weights as they are. Raises RnnbenchError.
+
+    `inputs` lays targets (T, B) out as what the decoder reads; it is what the batches use, and tried with them.
+    """
+    random = torch.Generator().manual_seed(1)
+    source_S1 = torch.randint(network.source_vocabulary, (STEPS, 1), generator=random)
+
+    def logits(targets_TB: Tensor) -> Tensor:
+        source_SB = source_S1.to(targets_TB.device).expand(-1, targets_TB.shape[1])
+        memory = network.encode(source_SB)
+        return network.decode(inputs(targets_TB), memory, memory.state)[0]
+
+    _guard(network, logits, network.target_vocabulary, ANSWER)
+
+
+@torch.inference_mode()
+def _guard(network: Network, logits: Logits, vocabulary: int, rule: Rule) -> None:
     training = network.training
     network.eval()  # dropout would move every logit
     try:
-        device = network.output.weight.device
-        refuse_leaks(lambda ids_TB: _logits(network, ids_TB), network.vocabulary, NEXT_TOKEN, device)
+        refuse_leaks(logits, vocabulary, rule, next(network.parameters()).device)
     finally:
         network.train(training)
 

@@ -30,7 +30,10 @@ class Position:
     """Where training stands, besides the tensors: everything the next step and the next report depend on.
 
     `next_evaluation` is the elapsed second of the next score in a run that only the clock ends. `pending_nats` and
-    `pending_steps` are the part of a recorded loss that is not complete yet.
+    `pending_steps` are the part of a recorded loss that is not complete yet. `waited` counts the evaluations since the
+    last improvement, `drops` those of the learning rate that evaluations have led to. `learning_rate` and `clip_norm`
+    replace the configuration's where somebody changed them on the way (0 clips nothing); `rollbacks` counts how often
+    training went back to a checkpoint because it diverged.
     """
 
     step: int = 0
@@ -41,6 +44,11 @@ class Position:
     best_step: int | None = None
     pending_nats: float = 0.0
     pending_steps: int = 0
+    waited: int = 0
+    drops: int = 0
+    learning_rate: float | None = None
+    clip_norm: float | None = None
+    rollbacks: int = 0
 
 
 @dataclass(frozen=True)
@@ -54,6 +62,7 @@ class Origin:
     torch_version: str
     device: str
     threads: int
+    processes: int = 1
 
 
 @dataclass(frozen=True)

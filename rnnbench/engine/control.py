@@ -1,7 +1,6 @@
 """What the outside asks of a run that is going: signals and request files, polled between pieces of work."""
 
 import contextlib
-import math
 import signal
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -10,6 +9,7 @@ from types import FrameType
 
 from rnnbench.errors import ExitCode, Stopped, UsageError
 from rnnbench.runs import jobs
+from rnnbench.runs.settings import setting
 from rnnbench.runs.store import Run
 
 _SIGNALS = {
@@ -18,8 +18,6 @@ _SIGNALS = {
     signal.SIGHUP: ExitCode.HUNG_UP,
 }
 _POLL_SECONDS = 0.1
-CHANGEABLE = ("learning_rate", "clip_norm")
-"""Settings of training that a run takes while it is going."""
 
 
 @dataclass(frozen=True)
@@ -113,21 +111,3 @@ class Control:
             signal.signal(number, signal.SIG_DFL)
             signal.raise_signal(number)
         self.stop_code = _SIGNALS[signal.Signals(number)]
-
-
-def setting(name: str, value: str | float | None) -> float | None:
-    """The value of a changeable setting, "off" as None. Raises UsageError that says what would be right."""
-    if name not in CHANGEABLE:
-        raise UsageError(f"{name} cannot be changed while a run is going", f"one of {', '.join(CHANGEABLE)}")
-    if name == "clip_norm" and value == "off":
-        return None
-    try:
-        number = float(value)  # type: ignore[arg-type]
-    except (TypeError, ValueError):
-        number = math.nan
-    if not 0 < number <= _LARGEST[name]:
-        raise UsageError(f"{name} = {value}: should be a number above 0 and at most {_LARGEST[name]:g}")
-    return number
-
-
-_LARGEST = {"learning_rate": 1000.0, "clip_norm": 1e9}

@@ -12,6 +12,8 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 from torch.nn import functional
 
+from rnnbench.engine.precision import is_reduced, widened
+
 _SMALL_VOCABULARY = 512  # below this the logits are no larger than the outputs, and nothing is gained
 _BLOCK_NUMBERS = {"cpu": 1 << 20}  # logits in a block: 4 MB, about the cache of a core
 _BLOCK_ELSEWHERE = 1 << 24  # accelerators want large products
@@ -59,7 +61,7 @@ def _softmax_minus_one_hot(logits: Tensor, targets: Tensor) -> Tensor:
 
 def linear_cross_entropy(y_NH: Tensor, w_VH: Tensor, b_V: Tensor, targets_N: Tensor) -> Tensor:
     """Mean cross-entropy in nats of `targets` (N,) under the logits y W^T + b; y (N, H), W (V, H), b (V,)."""
-    if len(w_VH) < _SMALL_VOCABULARY or not torch.is_grad_enabled():
-        return functional.cross_entropy(functional.linear(y_NH, w_VH, b_V), targets_N)
+    if len(w_VH) < _SMALL_VOCABULARY or not torch.is_grad_enabled() or is_reduced(y_NH):
+        return functional.cross_entropy(widened(functional.linear(y_NH, w_VH, b_V)), targets_N)
     loss: Tensor = _LinearCrossEntropy.apply(y_NH, w_VH, b_V, targets_N)  # type: ignore[no-untyped-call]
     return loss

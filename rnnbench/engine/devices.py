@@ -5,6 +5,8 @@ import os
 import torch
 
 from rnnbench.config import RunConfig
+from rnnbench.engine import precision
+from rnnbench.engine.launch import ALONE, Place
 from rnnbench.errors import UnavailableError
 
 _SMALL_PRODUCT = 1 << 18  # multiply-adds of one time step below which a second thread costs more than it brings
@@ -28,15 +30,25 @@ def describe_device(device: torch.device) -> str:
     return f"{device} ({torch.cuda.get_device_name(device)})" if device.type == "cuda" else str(device)
 
 
-def choose_threads(config: RunConfig) -> int:
+def choose_own_device(wish: str, place: Place) -> torch.device:
+    """`choose_device`, but that each of several processes takes the GPU of its local rank, and none takes mps."""
+    if place.size == 1 or not (torch.cuda.is_available() and wish in ("auto", "cuda")):
+        return choose_device("cpu" if place.size > 1 and wish == "auto" else wish)
+    device = choose_device(f"cuda:{place.local_rank}")
+    torch.cuda.set_device(device)
+    return device
+
+
+def choose_threads(config: RunConfig, place: Place = ALONE) -> int:
     """How many CPU threads: as asked, else one for very small steps and one for each usable core up to four.
 
-    A function of the configuration and the number of cores alone, so that a run repeats itself.
+    A function of the configuration and the number of cores alone; `threads` tries out, for a process alone. Of several
+    processes on a machine each takes its part of the cores.
     """
     if config.machine.threads:
         return config.machine.threads
-    work = config.training.batch_size * config.model.hidden**2
-    return 1 if work < _SMALL_PRODUCT else min(usable_cores(), 4)
+    work = config.training.batch_size // place.size * config.model.hidden**2
+    return 1 if work < _SMALL_PRODUCT else max(1, min(usable_cores() // place.local_size, 4))
 
 
 def usable_cores() -> int:
@@ -44,10 +56,22 @@ def usable_cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def prepare(config: RunConfig) -> tuple[torch.device, int]:
-    """Set threads and the seed for a run; the device and the number of threads."""
-    device, threads = choose_device(config.machine.device), choose_threads(config)
+def prepare(config: RunConfig, place: Place = ALONE) -> tuple[torch.device, int]:
+    """Set threads, precision and the seed for a run; the device and the number of threads."""
+    _set_determinism(config.machine.deterministic)
+    device, threads = choose_own_device(config.machine.device, place), choose_threads(config, place)
+    precision.prepare(device)
     torch.set_num_threads(threads)
     torch.manual_seed(config.training.seed)
     torch.set_flush_denormal(True)  # a state that decays towards zero must not slow the loop down
     return device, threads
+
+
+def _set_determinism(wanted: bool) -> None:
+    """Let torch take only algorithms that give the same numbers each time, or raise where it has none."""
+    if wanted:
+        # cuBLAS keeps to one order of additions only with a workspace of fixed size, and reads this when it starts.
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    torch.use_deterministic_algorithms(wanted)
+    if wanted:
+        torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]

@@ -24,7 +24,8 @@ class History:
 
     def __init__(self, read: Sequence[int] = (), n: int = 0) -> None:
         self.seen = dict.fromkeys(read)
-        self._n, self._last = n, ()
+        self._n = n
+        self._last: tuple[int, ...] = ()
         self._followers: dict[tuple[int, ...], list[int]] = {}
 
     def write(self, number: int) -> None:

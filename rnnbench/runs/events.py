@@ -66,6 +66,7 @@ class RunStarted(Event):
     encoding: str = ""
     lossy: str = ""
     replaced_characters: int = 0
+    precision: str = "float32"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -158,6 +159,20 @@ class SettingChanged(Event):
 
 
 @dataclass(frozen=True, kw_only=True)
+class RunPaused(Event):
+    """Training waits, saved, until it is asked to go on; the wait does not count as elapsed time."""
+
+    step: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunContinued(Event):
+    """A paused run goes on."""
+
+    step: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class RunFinished(Event):
     """The last event: `reason` is finished, stopped or failed."""
 
@@ -171,7 +186,7 @@ KINDS: dict[str, type[Event]] = {
     kind.__name__: kind
     for kind in (
         LogOpened, Prepared, RunStarted, RunResumed, StepDone, EvaluationDone, SampleDrawn, CheckpointSaved, Warned,
-        SettingChanged, RunFinished,
+        SettingChanged, RunPaused, RunContinued, RunFinished,
     )
 }  # fmt: skip
 

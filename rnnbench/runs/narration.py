@@ -2,19 +2,31 @@
 
 from collections.abc import Iterator
 
-from rnnbench.metrics import LossReducer, Score, perplexity
+from rnnbench.metrics import LossReducer, perplexity
 from rnnbench.runs.events import (
     CheckpointSaved,
     EvaluationDone,
     Event,
     Prepared,
+    RunContinued,
     RunFinished,
+    RunPaused,
     RunResumed,
     RunStarted,
     SampleDrawn,
     SettingChanged,
     StepDone,
     Warned,
+)
+from rnnbench.runs.figures import (
+    CLOZE,
+    SEQ2SEQ,
+    baselines_text,
+    figure,
+    figure_texts,
+    long_perplexity_name,
+    perplexity_name,
+    score_text,
 )
 from rnnbench.visible import visible
 
@@ -47,20 +59,6 @@ def duration(seconds: float) -> str:
     return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
 
 
-def figure(value: float) -> str:
-    """A perplexity with about four digits."""
-    if value >= 1e6:
-        return f"{value:.2e}"
-    return f"{value:,.0f}" if value >= 1000 else f"{value:.2f}" if value >= 10 else f"{value:.3f}"
-
-
-def score_text(score: Score) -> str:
-    """A score as text: perplexity first, the figure that compares across vocabularies beside it."""
-    bits = score.bits_per_character
-    text = f"perplexity {figure(score.perplexity)}  loss {score.loss_nats:.4f} nats"
-    return text + (f"  {bits:.3f} bits/character" if bits is not None else "")
-
-
 def preparing_text(began: Prepared, now: Prepared) -> str:
     """A long phase as text: how much of it is done, at which rate, and the time left."""
     text = f"{now.phase}: {now.done / max(now.total, 1):.0%}"
@@ -72,14 +70,6 @@ def preparing_text(began: Prepared, now: Prepared) -> str:
     return f"{text}, {done / seconds / 1e6:.1f} M{unit}/s, {duration(left)} left"
 
 
-def baselines_text(started: RunStarted) -> str:
-    """What guessing and counting achieve on the validation split."""
-    ngram = started.ngram_loss_nats
-    counted = f", a 5-gram {figure(perplexity(ngram))}" if ngram is not None else ""
-    uniform, unigram = figure(perplexity(started.uniform_loss_nats)), figure(perplexity(started.unigram_loss_nats))
-    return f"a uniform guess {uniform}, a unigram {unigram}{counted}"
-
-
 class Narrator:
     """Turns events into lines. Step lines come at round steps, so two equal runs tell equal stories."""
 
@@ -89,6 +79,7 @@ class Narrator:
         self._stride = 1
         self._epoch = 1
         self._planned: int | None = None
+        self._task = ""
         self._mean = LossReducer()
         self._phase = Prepared(phase="", done=0, total=0)
         self._tenth = 0
@@ -111,7 +102,7 @@ class Narrator:
                 self._mean = LossReducer()
                 return [f"resumed at step {step}" + ("" if exact else " (not exact: this machine differs)")]
             case _:
-                return _plain(event)
+                return _plain(event, self._task)
 
     def _preparing(self, event: Prepared) -> list[str]:
         """A line when a phase begins, and one for every tenth of it that took a while."""
@@ -127,17 +118,21 @@ class Narrator:
     def _started(self, event: RunStarted) -> list[str]:
         self._stride, self._planned = max(event.steps_per_loss, 1), event.planned_steps
         self._every = max(self._chosen or line_interval(event.planned_steps), self._stride)
-        self._epoch = max(event.steps_per_epoch, 1)
+        self._epoch, self._task = max(event.steps_per_epoch, 1), event.task
         budget = [f"{event.planned_steps:,} steps"] if event.planned_steps else []
         budget += [duration(event.planned_seconds)] if event.planned_seconds else []
+        counted = "perplexity" if event.task == CLOZE else long_perplexity_name(event.task)  # counting reads one side
         return [
             f"{event.parameters:,} parameters ({event.implementation}) on {event.device}, {event.threads} threads, "
-            f"for {' or '.join(budget)}; {event.steps_per_epoch:,} steps an epoch",
+            f"{_unusual(event.precision)}for {' or '.join(budget)}; {event.steps_per_epoch:,} steps an epoch",
             f"text: {event.corpus_characters:,} characters, {event.corpus_tokens:,} tokens, vocabulary "
-            f"{event.vocabulary_size:,}; perplexity on validation of {baselines_text(event)}",
+            f"{event.vocabulary_size:,}; {counted} on validation of {self._counted(event)}",
             *([f"the text was changed before training: {event.lossy} (lossy)"] if event.lossy else []),
             *([f"{event.replaced_characters:,} characters replaced"] if event.replaced_characters else []),
         ]
+
+    def _counted(self, event: RunStarted) -> str:
+        return baselines_text(event.uniform_loss_nats, event.unigram_loss_nats, event.ngram_loss_nats, event.task)
 
     def _steps(self, event: StepDone) -> Iterator[str]:
         count = len(event.losses_nats)
@@ -154,7 +149,7 @@ class Narrator:
         of = f"/{self._planned}" if self._planned else ""
         return (
             f"step {step}{of}  epoch {epoch:.2f}  loss {loss:.4f} nats  "
-            f"perplexity {figure(perplexity(loss))} (running)  lr {event.learning_rate:.3g}  "
+            f"{perplexity_name(self._task)} {figure(perplexity(loss))} (running)  lr {event.learning_rate:.3g}  "
             f"|g| {event.gradient_norm:.3g}  {event.tokens_per_second:,.0f} tokens/s"
         )
 
@@ -163,16 +158,34 @@ class Narrator:
         covered = "" if score.coverage >= 1 else f"  coverage {score.coverage:.1%}"
         best = "  best so far" if event.best else ""
         unknown = f"  unknown {score.out_of_vocabulary_rate:.2%}" if score.unknown_tokens else ""
-        return f"{event.split} at step {event.step}: {score_text(score)}{unknown}{covered}{best}"
+        figures = "".join(f"  {text}" for text in figure_texts(event.figures))
+        return f"{event.split} at step {event.step}: {score_text(score, self._task)}{figures}{unknown}{covered}{best}"
 
 
-def _plain(event: Event) -> list[str]:
+def _unusual(precision: str) -> str:
+    """The precision where it is worth a word."""
+    return "" if precision == "float32" else f"{precision}, "
+
+
+def _stood(event: CheckpointSaved | RunPaused | RunContinued) -> str:
+    """What a run did without making a step."""
+    match event:
+        case RunPaused(step=step):
+            return f"paused at step {step}, saved"
+        case RunContinued(step=step):
+            return f"goes on from step {step}"
+        case CheckpointSaved(step=step, best=best, bytes=size):
+            return f"checkpoint at step {step}: {size / 1e6:.1f} MB{', best' if best else ''}"
+
+
+def _plain(event: Event, task: str) -> list[str]:
     match event:
         case SampleDrawn(step=step, prompt=prompt, text=text):
-            shown = visible(prompt + text, limit=_SAMPLE_CHARACTERS)
-            return [f"sample at step {step}: {shown}"]
-        case CheckpointSaved(step=step, best=best, bytes=size):
-            return [f"checkpoint at step {step}: {size / 1e6:.1f} MB{', best' if best else ''}"]
+            if task in (CLOZE, SEQ2SEQ):  # a filled text, or an answer, does not go on from its prompt
+                text = f" -> {text.lstrip()}"
+            return [f"sample at step {step}: {visible(prompt + text, limit=_SAMPLE_CHARACTERS)}"]
+        case CheckpointSaved() | RunPaused() | RunContinued():
+            return [_stood(event)]
         case Warned(message=message):
             return [f"warning: {visible(message)}"]
         case SettingChanged(step=step, name=name, value=value):

@@ -11,7 +11,9 @@ from rnnbench.runs.events import (
     EvaluationDone,
     Event,
     Prepared,
+    RunContinued,
     RunFinished,
+    RunPaused,
     RunResumed,
     RunStarted,
     SampleDrawn,
@@ -21,6 +23,7 @@ from rnnbench.runs.events import (
 )
 
 RUNNING_WINDOW = 50
+_GOING_ON = (RunPaused, RunContinued, RunStarted, RunResumed, Prepared, StepDone, RunFinished)  # or waiting
 
 
 @dataclass
@@ -55,6 +58,7 @@ class RunProgress:
     preparing: Prepared | None = None
     last_step: StepDone | None = None
     finished: RunFinished | None = None
+    paused: bool = False
     step: int = 0
     train: Curve = field(default_factory=Curve)
     validation: Curve = field(default_factory=Curve)
@@ -69,6 +73,8 @@ class RunProgress:
     def apply(self, event: Event) -> None:
         """Take one event into account."""
         self.last_event_at = max(self.last_event_at, event.at)
+        if isinstance(event, _GOING_ON):
+            self.paused = isinstance(event, RunPaused)
         match event:
             case RunStarted():
                 self.started, self.finished = event, None
@@ -133,6 +139,11 @@ class RunProgress:
         self.resumed_at.append(step)
 
     @property
+    def task(self) -> str:
+        """What the model predicts; empty before the run has said it."""
+        return self.started.task if self.started else ""
+
+    @property
     def running_loss_nats(self) -> float | None:
         """Mean training loss of the last steps, with weights that were moving; None before the first step."""
         recent = self.train.values[-RUNNING_WINDOW:]
@@ -166,8 +177,8 @@ class RunProgress:
 
     @property
     def tokens_per_second(self) -> float | None:
-        """Training tokens per second of wall clock, as last reported."""
-        return self.last_step.tokens_per_second if self.last_step else None
+        """Training tokens per second of wall clock, as last reported; None while it waits."""
+        return self.last_step.tokens_per_second if self.last_step and not self.paused else None
 
     @property
     def epoch(self) -> float:
@@ -188,9 +199,9 @@ class RunProgress:
 
     @property
     def seconds_left(self) -> float | None:
-        """Seconds until the budget is used, at the pace so far; None before there is one."""
+        """Seconds until the budget is used, at the pace so far; None before there is one, and while it waits."""
         done = self.fraction_done
-        if not done or not self.elapsed_seconds:
+        if not done or not self.elapsed_seconds or self.paused:
             return None
         return self.elapsed_seconds * (1 - done) / done
 

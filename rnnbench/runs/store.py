@@ -20,17 +20,30 @@ from rnnbench.runs.progress import RunProgress, fold
 from rnnbench.workspace import Workspace
 
 _NAME = re.compile(r"[A-Za-z0-9_\u3400-\u4dbf\u4e00-\u9fff][A-Za-z0-9._\-\u3400-\u4dbf\u4e00-\u9fff]{0,63}")
+_FAULTS_NAMED = 4
 _TAIL_BYTES = 4096
-RUNNING, FINISHED, STOPPED, FAILED, CRASHED = "running", "finished", "stopped", "failed", "crashed"
+RUNNING, PAUSED, FINISHED, STOPPED, FAILED, CRASHED = "running", "paused", "finished", "stopped", "failed", "crashed"
+TRAINED = (RUNNING, PAUSED)
+"""The states in which a process holds the run."""
 
 
 def check_name(name: str) -> str:
     """The name, when it can be a run's. Raises UsageError."""
     if not _NAME.fullmatch(name):
-        raise UsageError(
-            f"not a run name: {name[:80]!r}", "1 to 64 letters, digits, '.', '_' or '-', not beginning with '.' or '-'"
-        )
+        allowed = "1 to 64 letters, digits, '.', '_' or '-', not beginning with '.' or '-'"
+        raise UsageError(f"not a run name: {name[:80]!r}", f"{_name_fault(name)}; {allowed}")
     return name
+
+
+def _name_fault(name: str) -> str:
+    """What keeps a text from being a run's name: the characters that cannot be in it, its beginning, or its length."""
+    wrong = [character for character in dict.fromkeys(name) if not _NAME.fullmatch(f"_{character}")]
+    if wrong:
+        named = ["a blank" if character == " " else repr(character) for character in wrong[:_FAULTS_NAMED]]
+        return f"{', '.join(named)} cannot be in it"
+    if not name:
+        return "it is empty"
+    return f"it has {len(name)} characters" if _NAME.match(name) else f"it begins with {name[0]!r}"
 
 
 @dataclass(frozen=True)
@@ -93,9 +106,9 @@ class Run:
         return fold(read_events(self.events_file))
 
     def state(self, progress: RunProgress) -> str:
-        """running, finished, stopped, failed or crashed: derived from the lock and the last event, never stored."""
+        """running, paused, finished, stopped, failed or crashed: derived from the lock and the events, never stored."""
         if storage.lock_is_held(self.lock_file):
-            return RUNNING
+            return PAUSED if progress.paused else RUNNING
         reason = progress.finished.reason if progress.finished else CRASHED
         return reason if reason in (FINISHED, STOPPED, FAILED) else CRASHED
 

@@ -4,9 +4,9 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from rnnbench.errors import UsageError
-from rnnbench.text.tokenizers import TokenizerFacts, chunked
+from rnnbench.text.tokenizers import HoldingTokenizer, TokenizerFacts, chunked
 
-_LONGEST_HELD = 1 << 16
+_LONGEST_LINE = 1 << 16  # characters
 
 
 def _library() -> Any:
@@ -37,43 +37,31 @@ def _lines(chunks: Iterable[str]) -> Iterator[str]:
         lines = (held + chunk).splitlines(keepends=True)
         held = lines.pop() if lines else ""
         for line in lines:
-            yield from chunked(line, _LONGEST_HELD)
-        while len(held) > _LONGEST_HELD:
-            yield held[:_LONGEST_HELD]
-            held = held[_LONGEST_HELD:]
+            yield from chunked(line, _LONGEST_LINE)
+        while len(held) > _LONGEST_LINE:
+            yield held[:_LONGEST_LINE]
+            held = held[_LONGEST_LINE:]
     yield held
 
 
-class BPETokenizer:
+class BPETokenizer(HoldingTokenizer):
     """Cuts text with learned merges; a chunk is cut at its last white space, where no merge reaches across."""
 
     def __init__(self, merges: str) -> None:
         library = _library()
+        super().__init__(TokenizerFacts("bpe", "tokenizers", str(library.__version__), merges))
         self._tokenizer = library.Tokenizer.from_str(merges)
-        self.facts = TokenizerFacts("bpe", "tokenizers", str(library.__version__), merges)
-        self._held = ""
 
     def all_tokens(self) -> list[str]:
         """Every token, in the order in which it was learned."""
         vocabulary: dict[str, int] = self._tokenizer.get_vocab()
         return sorted(vocabulary, key=vocabulary.__getitem__)
 
-    def feed(self, chunk: str) -> list[str]:
-        """The tokens up to the last place between a word and the white space after it."""
-        text = self._held + chunk
-        position = _last_boundary(text)
-        if not position and len(text) > _LONGEST_HELD:
-            position = len(text)
-        self._held = text[position:]
-        return self._tokens(text[:position])
+    def _begin(self, text: str) -> tuple[list[str], str]:
+        return self._cut_at(_last_boundary(text), text)
 
-    def finish(self) -> list[str]:
-        """The tokens of what was waiting."""
-        held, self._held = self._held, ""
-        return self._tokens(held)
-
-    def _tokens(self, text: str) -> list[str]:
-        return list(self._tokenizer.encode(text).tokens) if text else []
+    def _cut(self, text: str) -> list[str]:
+        return list(self._tokenizer.encode(text).tokens)
 
 
 def _last_boundary(text: str) -> int:

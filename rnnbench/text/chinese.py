@@ -16,7 +16,7 @@ from platformdirs import user_cache_path
 
 from rnnbench import storage
 from rnnbench.errors import RnnbenchError, UsageError
-from rnnbench.text.tokenizers import TokenizerFacts
+from rnnbench.text.tokenizers import HoldingTokenizer, TokenizerFacts
 
 # What jieba may join into one word; any other character is a token of its own, so a text can be cut at it.
 _WORD_CHARACTER = re.compile("[\u4e00-\u9fd5a-zA-Z0-9+#&._%-]")
@@ -24,30 +24,23 @@ _LONGEST_HELD = 1 << 18
 _loaded: dict[str, Any] = {}
 
 
-class JiebaTokenizer:
+class JiebaTokenizer(HoldingTokenizer):
     """Words as jieba.lcut cuts them (accurate mode with its hidden Markov model for unknown words)."""
+
+    longest_held = _LONGEST_HELD
 
     def __init__(self, engine: str = "exact", user_dictionary: str = "") -> None:
         package = {"exact": "jieba", "fast": "rjieba"}.get(engine)
         if package is None:
             raise UsageError(f"unknown jieba engine {engine}", "exact or fast")
-        self._cut = _exact(user_dictionary) if engine == "exact" else _fast(user_dictionary)
-        self.facts = TokenizerFacts("jieba", engine, metadata.version(package), user_dictionary)
-        self._held = ""
+        self._words_of = _exact(user_dictionary) if engine == "exact" else _fast(user_dictionary)
+        super().__init__(TokenizerFacts("jieba", engine, metadata.version(package), user_dictionary))
 
-    def feed(self, chunk: str) -> list[str]:
-        """The words up to the last character that is in no word."""
-        text = self._held + chunk
-        position = _last_boundary(text)
-        if not position and len(text) > _LONGEST_HELD:
-            position = len(text)
-        self._held = text[position:]
-        return list(self._cut(text[:position])) if position else []
+    def _begin(self, text: str) -> tuple[list[str], str]:
+        return self._cut_at(_last_boundary(text), text)
 
-    def finish(self) -> list[str]:
-        """The words of what was waiting."""
-        held, self._held = self._held, ""
-        return list(self._cut(held)) if held else []
+    def _cut(self, text: str) -> list[str]:
+        return list(self._words_of(text))
 
 
 def _last_boundary(text: str) -> int:

@@ -20,13 +20,14 @@ from rnnbench.text.descriptions import CorpusDescription, MemberFacts
 from rnnbench.text.number_files import NumberFile, smallest_dtype, write_ids
 from rnnbench.text.pipeline import Known, Pipeline, Reader, read_dictionary
 from rnnbench.text.sources import Report, Source, preview, silent
-from rnnbench.text.splits import Split, SplitFacts, count_spans, refuse_monotony, split_facts
-from rnnbench.text.vocabulary import Vocabulary
+from rnnbench.text.splits import Counts, Split, SplitFacts, count_spans, refuse_monotony, split_facts
+from rnnbench.text.vocabulary import Numbering, Vocabulary
 from rnnbench.visible import visible
 
 __all__ = ["CorpusDescription", "EncodedCorpus", "Known", "Split", "describe", "encode", "preview"]
 
-_FORMAT = 3
+_FORMAT = 4
+_UNKNOWN_KINDS = 20
 _BLOCK = 1 << 20
 
 
@@ -46,6 +47,8 @@ class EncodedCorpus:
     switches: tuple[str, ...]
     splits: tuple[SplitFacts, ...]
     vocabulary: Vocabulary
+    unknown_kinds: tuple[str, ...] = ()
+    """The most frequent of the tokens that the vocabulary lacks."""
 
     @property
     def replaced(self) -> int:
@@ -127,7 +130,7 @@ def _pipeline_digest(file_digest: str, corpus: CorpusConfig, text: TextConfig, k
     # Without defaults, so that a choice which a later version adds changes no digest while it is not used.
     choices = corpus.model_dump(mode="json", exclude={"file", "maximum_gigabytes"}, exclude_defaults=True)
     parts = [_FORMAT, file_digest, choices, text.model_dump(mode="json", exclude_defaults=True), read_dictionary(text)]
-    parts += [known.vocabulary.digest, known.whole] if known else []
+    parts += [known.vocabulary.digest, known.whole, known.extend] if known else []
     return storage.sha256(json.dumps(parts, sort_keys=True).encode())[:40]
 
 
@@ -145,8 +148,10 @@ def _load(folder: Path, digest: str, report: Report | None) -> EncodedCorpus | N
         known = Vocabulary.from_json(record.pop("vocabulary"))
         splits = tuple(SplitFacts(**facts) for facts in record.pop("splits"))
         members = tuple(MemberFacts(**facts) for facts in record.pop("members"))
-        switches = tuple(record.pop("switches"))
-        corpus = EncodedCorpus(folder, **record, members=members, switches=switches, splits=splits, vocabulary=known)
+        switches, unknown = tuple(record.pop("switches")), tuple(record.pop("unknown_kinds"))
+        corpus = EncodedCorpus(
+            folder, **record, members=members, switches=switches, splits=splits, vocabulary=known, unknown_kinds=unknown
+        )
         size = corpus.tokens * np.dtype(corpus.dtype).itemsize
         whole = (folder / "ids.bin").lstat().st_size == size  # a link is not what was written
         if report is not None:
@@ -196,8 +201,15 @@ def _encode_into(folder: Path, path: Path, pipeline: Pipeline, file_digest: str,
         "switches": list(normalization.switches(pipeline.text)),
         "splits": [asdict(facts) for facts in split_facts(spans, counts, kinds, numbering)],
         "vocabulary": numbering.vocabulary.to_json(),
+        "unknown_kinds": _unknown_kinds(kinds, counts, numbering),
     }
     storage.write_json(folder / "corpus.json", {**record, "seal": _seal(record)})
+
+
+def _unknown_kinds(kinds: list[str], counts: dict[str, Counts], numbering: Numbering) -> list[str]:
+    total = np.where(numbering.id_of_number == 0, np.asarray(sum(counts.values())), 0)
+    most = np.argsort(-total, kind="stable")[:_UNKNOWN_KINDS]
+    return [kinds[number] for number in most if total[number]]
 
 
 def measure_baselines(

@@ -44,16 +44,19 @@ class NumberFile:
 
 
 def small(part: Part) -> Part:
+    """The numbers in the smallest type that holds them all."""
     if part.dtype == np.uint8:
         return part
     return part.astype(smallest_dtype(int(part.max(initial=0))))
 
 
 def smallest_dtype(largest: int) -> str:
+    """The name of the smallest unsigned type that holds this number."""
     return next(name for name in ("uint8", "uint16", "uint32") if largest <= np.iinfo(name).max)
 
 
 def write_ids(parts: Iterable[Part], numbering: Numbering, dtype: str, path: Path) -> str:
+    """Turn stored numbers into ids on disk; the SHA-256 of the ids and their type."""
     table, digest = numbering.id_of_number.astype(dtype), hashlib.sha256(dtype.encode())
     single = np.resize(table, 256).tobytes() if dtype == "uint8" else b""
     with storage.new_file(path) as file:

@@ -144,7 +144,8 @@ def read_table(
     facts = ReadingFacts(
         number, len(kept), reasons["blank"], reasons["malformed"], too_long=too_long, bad_lines=tuple(bad)
     )
-    return _not_empty(Pairs(name, kept, facts), "each line must hold a source, a tab and a target")
+    expected = "each line must hold a source, a tab and a target; for a text without tabs --set corpus.pairs=next_line"
+    return _not_empty(Pairs(name, kept, facts), expected)
 
 
 def read_next_lines(lines: Iterable[str], name: str, limit: LengthLimit | None = None) -> Pairs:

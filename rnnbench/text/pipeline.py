@@ -21,10 +21,15 @@ _DICTIONARY_BYTES = 64 << 20
 
 @dataclass(frozen=True)
 class Known:
-    """A vocabulary that is already there, to number a text with. `whole`: the text is one split, named "all"."""
+    """A vocabulary that is already there, to number a text with.
+
+    `whole`: the text is one split, named "all". `extend`: tokens of its training part that the vocabulary lacks are
+    added behind it.
+    """
 
     vocabulary: Vocabulary
     whole: bool = False
+    extend: bool = False
 
 
 @dataclass(frozen=True)
@@ -53,7 +58,10 @@ class Pipeline:
     ) -> Numbering:
         """The vocabulary, and how numbers by first appearance map to its ids."""
         if self.known is not None:
-            return vocabulary.number_with(self.known.vocabulary, tokens)
+            known = self.known.vocabulary
+            if self.known.extend:
+                known = vocabulary.extend(known, tokens, counts["train"], self.text.minimum_frequency, file_digest)
+            return vocabulary.number_with(known, tokens)
         return build_vocabulary(tokens, counts, self.text, facts, file_digest)
 
 

@@ -181,7 +181,7 @@ def _is_nearly_utf8(sample: bytes) -> bool:
 
 
 class _Decoder:
-    """Decodes a stream and knows where it is: offset in bytes, line, how many characters it replaced."""
+    """Decodes a stream and knows where it is: offset in bytes, line, how often it replaced bytes that are not text."""
 
     def __init__(
         self,
@@ -194,7 +194,8 @@ class _Decoder:
         self.replaced, self._newlines = 0, newlines
         self._stream, self._encoding, self._errors = stream, detection.encoding, errors
         self._lines_before = lines_before
-        self._decoder = codecs.getincrementaldecoder(detection.encoding)("strict" if errors == "strict" else errors)
+        make = codecs.getincrementaldecoder(detection.encoding)
+        self._decoder, self._ignoring = make(errors), make("ignore")
         self._mark, self._offset = detection.mark, 0
 
     def decode(self, raw: bytes) -> str:
@@ -202,7 +203,8 @@ class _Decoder:
         mark, self._mark = self._mark, 0
         start = self._offset + mark
         self._offset += len(raw)
-        pending = self._decoder.getstate()[0] if self._errors == "strict" else b""
+        state = self._decoder.getstate()
+        pending = state[0]
         try:
             text = self._decoder.decode(raw[mark:], final=not raw)
         except UnicodeDecodeError as error:
@@ -211,8 +213,10 @@ class _Decoder:
             line = self._lines_before() + before.count("\n") + 1
             offset = start - len(pending) + error.start
             raise bad_bytes(self._stream.name, self._encoding, offset, line, self._shown(data[error.start :])) from None
-        if self._errors == "replace":
-            self.replaced += text.count(_REPLACEMENT)
+        if self._errors == "replace" and (marks := text.count(_REPLACEMENT)):
+            # A file may hold U+FFFD itself; read again with bad bytes left out, only those marks remain.
+            self._ignoring.setstate(state)
+            self.replaced += marks - self._ignoring.decode(raw[mark:], final=not raw).count(_REPLACEMENT)
         return text
 
     def _shown(self, data: bytes) -> bytes:

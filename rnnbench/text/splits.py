@@ -97,6 +97,7 @@ def refuse_monotony(name: str, tokens: list[str], counts: dict[str, Counts], fac
 def build_vocabulary(
     tokens: list[str], counts: dict[str, Counts], text: TextConfig, facts: TokenizerFacts, corpus_digest: str
 ) -> Numbering:
+    """The vocabulary that a configuration asks for, counted on the training part or on all of the text."""
     counted = sum(counts.values()) if text.vocabulary_from == "all" else counts["train"]
     return vocabulary.build(
         tokens,
@@ -112,6 +113,7 @@ def build_vocabulary(
 def split_facts(
     spans: dict[str, tuple[int, int]], counts: dict[str, Counts], tokens: list[str], numbering: Numbering
 ) -> list[SplitFacts]:
+    """What each split holds: its span, what its text weighs, what of it is unknown and costs how much to spell."""
     tokenizer = numbering.vocabulary.tokenizer
     weights = np.array([tokenizers.weigh(tokenizer, token) for token in tokens], dtype=np.int64)
     unknown = numbering.id_of_number == 0

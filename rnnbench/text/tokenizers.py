@@ -4,6 +4,7 @@ Every tokenizer is lossless: joining the tokens of a text gives the text back.
 """
 
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
@@ -83,22 +84,52 @@ class ByteTokenizer:
         return []
 
 
-class PatternTokenizer:
-    """Tokens are the matches of an expression that leaves nothing out; the last one waits for the next chunk."""
+class HoldingTokenizer(ABC):
+    """Cuts what later text cannot change; the rest is held until it comes, or until the end."""
 
-    def __init__(self, facts: TokenizerFacts, pattern: re.Pattern[str]) -> None:
-        self.facts, self._pattern, self._held = facts, pattern, ""
+    longest_held = 1 << 16  # characters; without a safe place in more than these, the cut is made at their end
+
+    def __init__(self, facts: TokenizerFacts) -> None:
+        self.facts, self._held = facts, ""
 
     def feed(self, chunk: str) -> list[str]:
-        """All matches but the last, which the next chunk may lengthen."""
-        tokens = self._pattern.findall(self._held + chunk)
-        self._held = tokens.pop() if tokens else ""
+        """The tokens up to the last place where the text can safely be cut."""
+        tokens, self._held = self._begin(self._held + chunk)
         return tokens
 
     def finish(self) -> list[str]:
-        """The last match."""
+        """The tokens of what was held."""
         held, self._held = self._held, ""
-        return [held] if held else []
+        return self._cut(held) if held else []
+
+    @abstractmethod
+    def _begin(self, text: str) -> tuple[list[str], str]:
+        """The tokens that are certain, and the text to hold."""
+
+    @abstractmethod
+    def _cut(self, text: str) -> list[str]:
+        """All tokens of a text that ends here."""
+
+    def _cut_at(self, position: int, text: str) -> tuple[list[str], str]:
+        """Cut what stands before a position, which is 0 where no place is safe."""
+        if not position and len(text) > self.longest_held:
+            position = len(text)
+        return self._cut(text[:position]) if position else [], text[position:]
+
+
+class PatternTokenizer(HoldingTokenizer):
+    """Tokens are the matches of an expression that leaves nothing out; the next chunk may lengthen the last one."""
+
+    def __init__(self, facts: TokenizerFacts, pattern: re.Pattern[str]) -> None:
+        super().__init__(facts)
+        self._pattern = pattern
+
+    def _begin(self, text: str) -> tuple[list[str], str]:
+        tokens = self._cut(text)
+        return tokens, tokens.pop() if tokens else ""
+
+    def _cut(self, text: str) -> list[str]:
+        return self._pattern.findall(text)
 
 
 def make(name: str, **options: str) -> Tokenizer:

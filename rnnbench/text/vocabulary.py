@@ -125,6 +125,16 @@ def number_with(vocabulary: Vocabulary, tokens: Sequence[str]) -> Numbering:
     return Numbering(vocabulary, np.array([vocabulary.text_id(token) for token in tokens], dtype=np.int64))
 
 
+def extend(
+    vocabulary: Vocabulary, tokens: Sequence[str], counts: NDArray[np.int64], minimum_frequency: int, corpus_digest: str
+) -> Vocabulary:
+    """The vocabulary with those of the tokens behind it that it lacks, by falling frequency; its ids stay."""
+    order = np.argsort(-counts, kind="stable")
+    new = [tokens[number] for number in order if counts[number] >= max(minimum_frequency, 1)]
+    lacking = [token for token in new if not vocabulary.text_id(token)]
+    return Vocabulary((*vocabulary.tokens, *lacking), vocabulary.specials, vocabulary.tokenizer, corpus_digest)
+
+
 def build(
     tokens: Sequence[str],
     counts: NDArray[np.int64],

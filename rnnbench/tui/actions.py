@@ -9,16 +9,23 @@ from textual.command import DiscoveryHit, Hit, Hits, Provider
 from textual.dom import DOMNode
 from textual.screen import Screen
 
+from rnnbench.runs.store import CRASHED, FAILED, FINISHED, PAUSED, RUNNING, STOPPED, TRAINED
+
 WORKBENCH, RUNS = "workbench", "runs"
 CORPORA, MODEL, TRAINING, GENERATE = "corpora", "model", "training", "generate"
 PANES = (CORPORA, MODEL, TRAINING, GENERATE)
-PLACES = (WORKBENCH, RUNS, *PANES)
+CONFIRM, COMMAND, HELP, SETTINGS, SAMPLES = "confirm", "command", "help", "settings", "samples"
+DIALOGS = (CONFIRM, COMMAND, HELP, SETTINGS, SAMPLES)
+PLACES = (WORKBENCH, RUNS, *PANES, *DIALOGS)
+_BROKEN_OFF = (STOPPED, FAILED, CRASHED)
 FOOTER, BUILT_IN, IN_FIELD = "footer", "built in", "in a field"
 
 
 @dataclass(frozen=True)
 class Action:
-    """Something the user can do. `where` are the screens and panes it belongs to, `call` what runs it.
+    """Something the user can do. `where` are the screens, panes and dialogs it belongs to, `call` what runs it,
+    `states` those of the run in which it makes sense; none means always. Two actions that never make sense at the
+    same time may share a key.
 
     A `built_in` action is done by the widget that has the focus; it is listed here to be documented. An `in_field`
     action can be called while a text field has the focus.
@@ -33,6 +40,11 @@ class Action:
     built_in: bool
     in_field: bool
     call: str
+    states: tuple[str, ...] = ()
+
+    def applies(self, state: str) -> bool:
+        """Whether it makes sense with a run in that state."""
+        return not self.states or state in self.states
 
     @property
     def key_text(self) -> str:
@@ -40,16 +52,26 @@ class Action:
         return " ".join(_KEY_NAMES.get(key, key) for key in self.keys)
 
 
-_KEY_NAMES = {"question_mark": "?", "escape": "esc", "ctrl+p": "^p"} | {
-    f"f{number}": f"F{number}" for number in range(1, 5)
-}
+_KEY_NAMES = {"question_mark": "?", "escape": "esc", "ctrl+p": "^p", "left": "←", "right": "→", "up": "↑", "down": "↓"}
+_KEY_NAMES |= {f"f{number}": f"F{number}" for number in range(1, 5)}
 
 
-def _act(id: str, keys: str, title: str, help: str, *marks: str, call: str = "") -> Action:
+def _act(
+    id: str, keys: str, title: str, help: str, *marks: str, call: str = "", states: tuple[str, ...] = ()
+) -> Action:
     """An action; the marks are its places and what is special about it."""
     where = tuple(mark for mark in marks if mark in PLACES)
     return Action(
-        id, tuple(keys.split()), title, help, where, FOOTER in marks, BUILT_IN in marks, IN_FIELD in marks, call or id
+        id,
+        tuple(keys.split()),
+        title,
+        help,
+        where,
+        FOOTER in marks,
+        BUILT_IN in marks,
+        IN_FIELD in marks,
+        call or id,
+        states,
     )
 
 
@@ -62,7 +84,17 @@ ACTIONS = (
     _act("open_choice", "enter", "All choices", "Open the list of a choice", MODEL, BUILT_IN, FOOTER),
     _act("change_choice", "left right", "Change", "The choice before or after", MODEL, BUILT_IN),
     _act("move_field", "up down", "Move", "To the field above or below", MODEL, BUILT_IN),
-    _act("toggle_log", "l", "Log scale", "Switch the curve between a log and a linear scale", TRAINING, FOOTER),
+    _act("toggle_log", "l", "Log", "Switch the curve between a log and a linear scale", TRAINING, FOOTER),
+    _act(
+        "show_samples",
+        "m",
+        "Samples",
+        "What the model wrote, evaluation by evaluation",
+        TRAINING,
+        FOOTER,
+        call="screen.show_samples",
+    ),
+    _act("shift_log", "left right", "Sideways", "See the rest of long log lines", TRAINING, BUILT_IN),
     _act("scroll_log", "up down", "Scroll", "Leave the end of the log; end follows it again", TRAINING, BUILT_IN),
     _act("send", "enter", "Send", "Write on from the text, or obey the /command", GENERATE, BUILT_IN, IN_FIELD, FOOTER),
     _act("cancel", "escape", "Cancel", "Stop the writing, or leave the field", GENERATE, IN_FIELD, FOOTER),
@@ -70,14 +102,20 @@ ACTIONS = (
     # In the list of runs.
     _act("open", "enter", "Open", "Open the run on the workbench", RUNS, BUILT_IN, FOOTER),
     _act("close", "escape", "Back", "Back to the workbench", RUNS, FOOTER),
-    _act("delete", "d", "Delete", "Delete the run, after asking", RUNS, FOOTER),
+    _act("delete", "d", "Delete", "Delete the run, after asking", RUNS, FOOTER, states=(FINISHED, *_BROKEN_OFF)),
     # Everywhere on the workbench.
-    _act("start", "s", "Start", "Train the model of the form on the chosen text", WORKBENCH, FOOTER),
-    _act("stop", "x", "Stop", "Ask the run to save and stop", WORKBENCH, RUNS, FOOTER),
+    _act("pause", "p", "Pause", "Ask the run to save and wait", WORKBENCH, RUNS, FOOTER, states=(RUNNING,)),
+    _act("go_on", "p", "Continue", "Let the paused run go on", WORKBENCH, RUNS, FOOTER, states=(PAUSED,)),
+    _act("stop", "x", "Stop", "Ask the run to save and stop", WORKBENCH, RUNS, FOOTER, states=TRAINED),
+    _act("resume", "u", "Resume", "Go on from the last checkpoint", WORKBENCH, RUNS, FOOTER, states=_BROKEN_OFF),
+    _act("train_on", "u", "Train on", "A new run with the weights of this one", WORKBENCH, FOOTER, states=(FINISHED,)),
     _act("show_help", "question_mark", "Help", "What this place is for and every key", WORKBENCH, RUNS, FOOTER),
+    _act("change", "v", "Rate", "Change the learning rate or the clipping", WORKBENCH, FOOTER, states=TRAINED),
+    _act("save", "w", "Save", "Write a checkpoint now", WORKBENCH, FOOTER, states=(RUNNING,)),
+    _act("sample", "g", "Draw", "Write a sample into the log now", WORKBENCH, FOOTER, states=(RUNNING,)),
+    _act("start", "s", "Start", "Train the model of the form on the chosen text", WORKBENCH, FOOTER),
     _act("quit", "q", "Quit", "Leave; training goes on", WORKBENCH, RUNS, FOOTER, call="app.quit"),
     _act("show_runs", "r", "Runs", "Every run of the workspace", WORKBENCH, FOOTER),
-    _act("resume", "u", "Resume", "Go on from the last checkpoint", WORKBENCH, RUNS, FOOTER),
     _act("show_command", "c", "Command", "This form as a command; save it as TOML", WORKBENCH, FOOTER),
     *(
         _act(
@@ -94,6 +132,19 @@ ACTIONS = (
     _act("leave_field", "escape", "Leave field", "Out of a text field: single keys work again", WORKBENCH, IN_FIELD),
     _act("toggle_theme", "t", "Light/dark", "A dark or a light theme", WORKBENCH, RUNS, call="app.toggle_theme"),
     _act("palette", "ctrl+p", "Palette", "Find an action by name", WORKBENCH, RUNS, BUILT_IN, IN_FIELD),
+    # In dialogs.
+    _act("yes", "y", "Yes", "Do it", CONFIRM, FOOTER, call="dismiss(True)"),
+    _act("no", "n escape q", "No", "Leave it", CONFIRM, FOOTER, call="dismiss(False)"),
+    _act("save_toml", "enter", "Save", "Save the whole configuration as TOML", COMMAND, BUILT_IN, FOOTER),
+    _act("close_command", "escape", "Close", "Back", COMMAND, FOOTER, call="dismiss"),
+    _act("scroll_help", "up down", "Scroll", "Up and down", HELP, SAMPLES, BUILT_IN, FOOTER),
+    _act("close_help", "escape question_mark q enter", "Close", "Back", HELP, FOOTER, call="dismiss"),
+    _act("apply", "enter", "Use", "Use these values from the next step on", SETTINGS, BUILT_IN, FOOTER),
+    _act("next_setting", "tab", "Other field", "To the other value", SETTINGS, BUILT_IN, FOOTER),
+    _act("close_settings", "escape", "Leave as it is", "Back, changing nothing", SETTINGS, FOOTER, call="dismiss"),
+    _act("earlier", "left", "Earlier", "The evaluation before", SAMPLES, FOOTER, call="turn(-1)"),
+    _act("later", "right", "Later", "The evaluation after", SAMPLES, FOOTER, call="turn(1)"),
+    _act("close_samples", "escape q m", "Close", "Back", SAMPLES, FOOTER, call="dismiss"),
 )
 
 
@@ -119,9 +170,24 @@ def bindings(place: str) -> list[BindingType]:
     ]
 
 
+def gives_way(call: str, state: str) -> bool:
+    """Whether another action on the same key makes sense with a run in that state, and this one does not."""
+    mine = [action for action in ACTIONS if action.call == call and not action.applies(state)]
+    rivals = [action for action in ACTIONS if action.states and action.applies(state)]
+    return any(_share(one.keys, other.keys) and _share(one.where, other.where) for one in mine for other in rivals)
+
+
+def _share(some: tuple[str, ...], others: tuple[str, ...]) -> bool:
+    return bool(set(some) & set(others))
+
+
 @runtime_checkable
 class HasPlaces(Protocol):
-    """A screen that knows where the user is, and who does what there."""
+    """A screen that knows where the user is, how the run at hand is doing, and who does what there."""
+
+    @property
+    def run_state(self) -> str:
+        """The state of the run that actions are done to; empty when there is none."""
 
     def places(self) -> tuple[str, ...]:
         """The focused pane, if any, and the screen."""
@@ -153,7 +219,8 @@ class ActionProvider(Provider):
             return []
         places = screen.places()
         everywhere = (*PANES, *places) if WORKBENCH in places else places
-        return [action for action in actions_for(*everywhere) if not action.built_in]
+        found = [action for action in actions_for(*everywhere) if not action.built_in]
+        return [action for action in found if action.applies(screen.run_state)]
 
     def _help(self, action: Action) -> str:
         return f"{action.help}  ({action.key_text})"

@@ -11,7 +11,7 @@ from textual.events import DescendantFocus
 from textual.widgets import Input
 
 from rnnbench.errors import ExitCode
-from rnnbench.runs.store import RunStore
+from rnnbench.runs.store import PAUSED, Run, RunStore
 from rnnbench.tui.actions import ActionProvider
 from rnnbench.tui.keys import OrderedKeys
 from rnnbench.tui.screens.workbench import WorkbenchScreen
@@ -79,9 +79,13 @@ def run_workbench(workspace: Workspace, run: str | None = None) -> int:
     return code
 
 
+def _named(run: Run) -> str:
+    return visible(run.name) + (" (paused)" if run.state(run.progress()) == PAUSED else "")
+
+
 def farewell(store: RunStore) -> str:
     """What goes on after the workbench is left."""
-    names = [visible(run.name) for run in store.running()]
+    names = [_named(run) for run in store.running()]
     if not names:
         return ""
     goes = "goes on" if len(names) == 1 else "go on"

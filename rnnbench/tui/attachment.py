@@ -14,7 +14,8 @@ from rnnbench.runs.events import Event
 from rnnbench.runs.jobs import Job
 from rnnbench.runs.narration import Narrator
 from rnnbench.runs.progress import RUNNING_WINDOW, Curve, RunProgress
-from rnnbench.runs.store import CRASHED, RUNNING, Run
+from rnnbench.runs.store import CRASHED, PAUSED, RUNNING, TRAINED, Run
+from rnnbench.runs.wishes import Wish
 from rnnbench.tui.background import in_background
 from rnnbench.tui.feed import RunFeed
 
@@ -76,6 +77,8 @@ class Attachment:
         self._narrator = Narrator()
         self._job: Job | None = None
         self._seen_before_job = 0
+        self._wishes: list[Wish] = []
+        self._answers: list[str] = []
         self._derived = run.state(self.progress)
         self._feed = RunFeed(target, run)
         if job is not None:
@@ -105,11 +108,28 @@ class Attachment:
         lines: list[str] = []
         for event in events:
             self.progress.apply(event)
-            lines += self._narrator.tell(event)
+            told = self._narrator.tell(event)
+            lines += told
+            self._take_answer(event, told)
             self.events_seen += 1
         self.training.update(self.progress.train, self.progress.resumed_at)
         self.validation.update(self.progress.validation, self.progress.resumed_at)
         return lines
+
+    def expect(self, wish: Wish) -> None:
+        """Remember what was asked: the event that answers it is worth a word in the status line."""
+        self._wishes.append(wish)
+
+    def take_answers(self) -> list[str]:
+        """What was asked and has been done, in words, each once."""
+        taken, self._answers = self._answers, []
+        return taken
+
+    def _take_answer(self, event: Event, lines: list[str]) -> None:
+        answered = next((wish for wish in self._wishes if wish.is_answered_by(event)), None)
+        if answered is not None:
+            self._wishes.remove(answered)
+            self._answers += lines
 
     def take_state(self, state: str) -> None:
         """The state that the feed derived."""
@@ -117,9 +137,12 @@ class Attachment:
 
     @property
     def state(self) -> str:
-        """running, finished, stopped, failed, crashed; or starting, while a process of ours has not got there yet."""
-        if self._job is not None and self._job.exit_code is None and self._derived != RUNNING:
-            over = self.progress.finished is not None and self.events_seen > self._seen_before_job
+        """That of the run; or starting, while a process of ours has not got there yet."""
+        silent = self._job is not None and self.events_seen == self._seen_before_job
+        if self._derived in TRAINED:  # what was paused by a process before ours is not paused now
+            return (STARTING if silent else PAUSED) if self.progress.paused else RUNNING
+        if self._job is not None and self._job.exit_code is None:
+            over = self.progress.finished is not None and not silent
             return self.progress.finished.reason if self.progress.finished and over else STARTING
         if self._derived == CRASHED and self.progress.finished is not None:
             return self.progress.finished.reason  # its last event is here before the feed has looked at the lock
@@ -128,7 +151,7 @@ class Attachment:
     @property
     def is_training(self) -> bool:
         """Whether a process works on the run."""
-        return self.state in (RUNNING, STARTING)
+        return self.state in (*TRAINED, STARTING)
 
     def look_again(self) -> None:
         """Derive the state from the disk now."""

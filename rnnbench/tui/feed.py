@@ -4,7 +4,7 @@ import contextlib
 import threading
 import time
 
-from rnnbench.runs.events import Event, RunFinished, RunResumed, RunStarted
+from rnnbench.runs.events import Event, RunContinued, RunFinished, RunPaused, RunResumed, RunStarted
 from rnnbench.runs.log import EventFollower
 from rnnbench.runs.progress import RunProgress
 from rnnbench.runs.store import CRASHED, Run
@@ -13,7 +13,7 @@ from rnnbench.tui.messages import EventsArrived, StateChanged, Target, post
 TICK_SECONDS = 0.25
 _CHUNK = 1 << 15  # bytes parsed before the interface gets a turn: about 3 ms of work
 _YIELD_SECONDS = 0.0005
-_DECISIVE = (RunStarted, RunResumed, RunFinished)  # the events that a run's state depends on
+_DECISIVE = (RunStarted, RunResumed, RunPaused, RunContinued, RunFinished)  # the events that a run's state depends on
 
 
 class RunFeed:

@@ -13,8 +13,10 @@ from rnnbench.visible import visible
 
 CORPUS = "corpus.file"
 RUN_NAME = "run.name"
+START_FROM = "training.start_from"
 FIELDS: dict[str, ConfigField] = {item.key: item for item in configuration.fields()}
 MAIN = (
+    "model.task",
     "model.cell",
     "model.hidden",
     "model.layers",
@@ -33,7 +35,7 @@ MAIN = (
     "machine.device",
 )
 MORE = tuple(key for key in FIELDS if key not in MAIN and key != CORPUS)
-_BUDGETS = ("training.epochs", "training.max_steps", "training.minutes")
+BUDGETS = ("training.epochs", "training.max_steps", "training.minutes")
 _SWITCH = {True: "on", False: "off"}
 
 
@@ -164,7 +166,7 @@ class Form:
         self.texts, self.preset, self.run_name = {CORPUS: config.corpus.file}, "", ""
         for key in FIELDS:
             value = configuration.value_of(config, key)
-            if value != configuration.value_of(plain, key) and not (value is None and key in _BUDGETS):
+            if value != configuration.value_of(plain, key) and not (value is None and key in BUDGETS):
                 self.set(key, as_text(key, value))
         self.set("training.optimizer", config.training.optimizer)
 

@@ -33,7 +33,7 @@ class EventsArrived(Message):
 
 @dataclass
 class StateChanged(Message):
-    """A run's derived state is another than before: running, finished, stopped, failed or crashed.
+    """A run's derived state is another than before: running, paused, finished, stopped, failed or crashed.
 
     It follows the events that led to it. A run whose process has not locked its folder yet counts as crashed:
     whoever started it knows better.
@@ -52,11 +52,12 @@ class SamplerReady(Message):
 
 @dataclass
 class SampleBegun(Message):
-    """A sample begins: from the checkpoint of which step, by which seed, which symbols of the prompt are unknown."""
+    """An answer begins: from the checkpoint of which step, by which seed where one is drawn, which symbols of the
+    prompt are unknown."""
 
     request_id: int
     step: int
-    seed: int
+    seed: int | None
     unknown: tuple[str, ...]
 
 
@@ -76,6 +77,35 @@ class SampleEnded(Message):
     tokens: int
     log_probability_nats: float
     tokens_per_second: float
+    cancelled: bool
+
+
+@dataclass
+class FillingArrived(Message):
+    """One way to fill the blanks of a prompt, best first. The text is untrusted."""
+
+    request_id: int
+    text: str
+    probability: float
+
+
+@dataclass
+class AnswerArrived(Message):
+    """One answer to a line, best first. The text is untrusted; the log-probability is the sum over its tokens."""
+
+    request_id: int
+    text: str
+    tokens: int
+    log_probability_nats: float
+
+
+@dataclass
+class AnswersEnded(Message):
+    """All fillings or answers have come, or the request was cancelled before its turn."""
+
+    request_id: int
+    answers: int
+    seconds: float
     cancelled: bool
 
 

@@ -7,11 +7,12 @@ from pathlib import Path
 
 from rnnbench import storage
 from rnnbench.errors import RnnbenchError
-from rnnbench.runs.narration import figure
+from rnnbench.runs.figures import CLOZE, bits_per_character, figure
 from rnnbench.runs.store import CRASHED, Run, RunStore
 from rnnbench.visible import visible
 
-COLUMNS = ("name", "state", "step", "perplexity", "bits/char", "age", "model", "corpus")  # the least short is last
+# The least short is last. A cloze model's pseudo-perplexity shares no column with perplexities.
+COLUMNS = ("name", "state", "step", "perplexity", "bits/char", "age", "model", "pseudo-ppl", "corpus")
 _NAME_CHARACTERS = 40
 _UNKNOWN = "-"
 
@@ -28,13 +29,14 @@ class RunRow:
     model: str = _UNKNOWN
     step: str = _UNKNOWN
     best: str = _UNKNOWN
+    pseudo: str = _UNKNOWN
     bits: str = _UNKNOWN
     changed: float = 0.0
 
     def cells(self, now: float) -> tuple[str, ...]:
         """The row's texts in the order of COLUMNS, safe to show."""
         passed = age(now, self.changed)
-        texts = (self.name, self.state, self.step, self.best, self.bits, passed, self.model, self.corpus)
+        texts = (self.name, self.state, self.step, self.best, self.bits, passed, self.model, self.pseudo, self.corpus)
         return tuple(visible(text, limit=_NAME_CHARACTERS) for text in texts)
 
 
@@ -84,14 +86,16 @@ def read_row(run: Run) -> RunRow:
         model = f"{config.model.cell} {config.model.hidden}{layers}"
     progress = run.progress()
     best = progress.best.score if progress.best else None
-    bits = best.bits_per_character if best else None
+    bits = bits_per_character(best, progress.task) if best else None
+    shown = figure(best.perplexity) if best else _UNKNOWN
     return RunRow(
         name=run.name,
         state=run.state(progress),
         corpus=corpus,
         model=model,
         step=f"{progress.step:,}",
-        best=figure(best.perplexity) if best else _UNKNOWN,
+        best=_UNKNOWN if progress.task == CLOZE else shown,
+        pseudo=shown if progress.task == CLOZE else _UNKNOWN,
         bits=f"{bits:.3f}" if bits is not None else _UNKNOWN,
         changed=progress.last_event_at or _created(run),
     )

@@ -1,4 +1,4 @@
-"""Asks a sampling process for text and posts its answers."""
+"""Asks a sampling process for texts, fillings or answers, and posts what comes."""
 
 import contextlib
 import itertools
@@ -15,7 +15,11 @@ from dataclasses import asdict, dataclass
 from typing import IO, Any
 
 from rnnbench.runs import jobs
+from rnnbench.runs.asking import asking
 from rnnbench.tui.messages import (
+    AnswerArrived,
+    AnswersEnded,
+    FillingArrived,
     SampleBegun,
     SampleEnded,
     SamplerFailed,
@@ -35,7 +39,10 @@ _END_SECONDS = 1.0
 
 @dataclass(frozen=True)
 class SampleRequest:
-    """What to write: after which prompt, how long, how daring. Without a seed the process draws one."""
+    """What to write: after which prompt, how long, how daring. Without a seed the process draws one.
+
+    Only what means something to the `task` of the run is sent.
+    """
 
     prompt: str
     length: int = 200
@@ -44,6 +51,15 @@ class SampleRequest:
     greedy: bool = False
     seed: int | None = None
     checkpoint: str = "best"
+    count: int | None = None
+    beam: int = 1
+    like_source: bool = False
+    task: str = "language_model"
+
+    def record(self) -> dict[str, Any]:
+        """The request as it is sent."""
+        sent = ("prompt", "checkpoint", *asking(self.task).options)
+        return {key: value for key, value in asdict(self).items() if key in sent and value is not None}
 
 
 class Sampler:
@@ -102,8 +118,7 @@ class _Child:
 
     def ask(self, request_id: int, request: SampleRequest) -> None:
         self.open_requests.add(request_id)
-        values = {key: value for key, value in asdict(request).items() if value is not None}
-        self._send({"id": request_id, **values})
+        self._send({"id": request_id, **request.record()})
 
     def cancel(self) -> None:
         for request_id in sorted(self.open_requests):
@@ -189,8 +204,12 @@ class _Child:
             case "ready":
                 post(self._target, SamplerReady(self._run_name))
             case "begun":
-                unknown = tuple(str(symbol) for symbol in record.get("unknown") or ())
-                post(self._target, SampleBegun(int(record["id"]), int(record["step"]), int(record["seed"]), unknown))
+                post(self._target, _begun(record))
+            case "filling":
+                found = FillingArrived(int(record["id"]), str(record["text"]), float(record["probability"]))
+                post(self._target, found)
+            case "answer":
+                post(self._target, _answered(record))
             case "done":
                 self._tokens.flush()
                 self._done(record)
@@ -201,13 +220,7 @@ class _Child:
 
     def _done(self, record: dict[str, Any]) -> None:
         self.open_requests.discard(int(record["id"]))
-        ended = SampleEnded(
-            request_id=int(record["id"]),
-            tokens=int(record["tokens"]),
-            log_probability_nats=float(record["log_probability_nats"]),
-            tokens_per_second=float(record["tokens_per_second"]),
-            cancelled=bool(record["cancelled"]),
-        )
+        ended = _answers_ended(record) if "answers" in record else _sample_ended(record)
         post(self._target, ended)
 
     def _fail(self, message: str) -> None:
@@ -247,6 +260,40 @@ class _TokenGatherer:
             post(self._target, TokensArrived(self._request_id, "".join(self._pieces)))
             self._pieces = []
             self._last_post = time.monotonic()
+
+
+def _begun(record: dict[str, Any]) -> SampleBegun:
+    seed = None if record["seed"] is None else int(record["seed"])
+    unknown = tuple(str(symbol) for symbol in record.get("unknown") or ())
+    return SampleBegun(int(record["id"]), int(record["step"]), seed, unknown)
+
+
+def _answered(record: dict[str, Any]) -> AnswerArrived:
+    return AnswerArrived(
+        request_id=int(record["id"]),
+        text=str(record["text"]),
+        tokens=int(record["tokens"]),
+        log_probability_nats=float(record["log_probability_nats"]),
+    )
+
+
+def _answers_ended(record: dict[str, Any]) -> AnswersEnded:
+    return AnswersEnded(
+        request_id=int(record["id"]),
+        answers=int(record["answers"]),
+        seconds=float(record["seconds"]),
+        cancelled=bool(record["cancelled"]),
+    )
+
+
+def _sample_ended(record: dict[str, Any]) -> SampleEnded:
+    return SampleEnded(
+        request_id=int(record["id"]),
+        tokens=int(record["tokens"]),
+        log_probability_nats=float(record["log_probability_nats"]),
+        tokens_per_second=float(record["tokens_per_second"]),
+        cancelled=bool(record["cancelled"]),
+    )
 
 
 def _terminate(process: "subprocess.Popen[bytes]") -> None:

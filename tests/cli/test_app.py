@@ -6,6 +6,7 @@ import sys
 import tomllib
 
 import pytest
+import typer
 
 from rnnbench import __version__
 from rnnbench.cli import output
@@ -138,6 +139,17 @@ def test_an_interruption_is_no_failure(cli, monkeypatch):
     monkeypatch.setattr(RunStore, "find", interrupt)
     answer = cli("runs", "show", "x")
     assert (answer.code, answer.out) == (130, "") and "Traceback" not in answer.err
+
+
+def test_an_interruption_before_any_command_is_none_either(cli, complaint, monkeypatch):
+    """Control-C while the options are put together, where the option library does not look out for it."""
+
+    def interrupt(app):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(typer.main, "get_command", interrupt)
+    answer = cli("runs", "list")
+    assert (answer.code, complaint(answer)) == (130, "interrupted")
 
 
 def test_an_error_cannot_drive_the_terminal(cli, complaint):

@@ -61,7 +61,9 @@ class Server:
 def server(trained):
     """One warm server for all requests below."""
     found = Server(trained.root)
-    assert found.next() == {"event": "ready", "run": "tm"}
+    ready = found.next()
+    assert (ready["event"], ready["run"], ready["task"]) == ("ready", "tm", "language_model")
+    assert ready["does"] == "continues a text" and "temperature" in ready["options"]
     yield found
     found.end()
 

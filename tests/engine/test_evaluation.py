@@ -10,7 +10,7 @@ from torch.nn import functional
 
 from rnnbench.engine import evaluation, optimization
 from rnnbench.engine.batches import make_batches
-from rnnbench.engine.evaluation import WARM_UP, score
+from rnnbench.engine.evaluation import WARM_UP, measure, score
 from rnnbench.errors import Stopped
 from rnnbench.metrics import Score
 
@@ -118,6 +118,20 @@ def test_the_figure_is_that_of_the_plain_loop(trained):
     found = score(network, as_split(ids[:1500]), lanes=1)
     assert found.loss_nats == pytest.approx(one_by_one(network, ids[:1500]), abs=1e-5)
     assert found.loss_nats < 2.5, "the network has learnt something"
+
+
+@pytest.mark.parametrize("lanes", [1, 4])
+def test_the_accuracy_is_the_share_of_right_guesses(trained, lanes):
+    """A token counts as right when nothing was more probable; the score beside it is that of `score`."""
+    network, ids = trained
+    found = measure(network, as_split(ids[:1500]), lanes=lanes)
+    with torch.inference_mode():
+        logits, _ = network(torch.as_tensor(ids[:1499]).unsqueeze(1), network.initial_state(1))
+    right = logits[:, 0].argmax(1).numpy() == ids[1:1500]
+    assert set(found.figures) == {"accuracy_at_1"}
+    assert found.figures["accuracy_at_1"] == pytest.approx(right.mean(), abs=2e-3 if lanes > 1 else 1e-9)
+    assert 0.3 < right.mean() < 1, "the network has learnt something"
+    assert found.score == score(network, as_split(ids[:1500]), lanes=lanes)
 
 
 def test_many_lanes_agree_with_one(trained):

@@ -143,10 +143,12 @@ def reset(name):
 
 def test_every_field_of_the_position_is_needed(interrupted, stopped_at):
     """A field whose loss nothing notices would be dead, or these tests weak."""
-    run = interrupted(model={"dropout": 0.2}, training={"max_steps": 24, "learning_rate": 1.0})
+    plateau = {"schedule": "plateau", "drop_patience": 2, "drop_factor": 0.99}
+    run = interrupted(model={"dropout": 0.2}, training={"max_steps": 24, "learning_rate": 1.0, **plateau})
     assert run.outcome(lambda checkpoint: checkpoint) == run.expected
     assert run.expected.best[0] < 13, "this rate spoils the weights, so the best score is one of before"
-    own = {"step", "elapsed_seconds", "next_evaluation", "best_step", "evaluated_step"}  # these have their own tests
+    own = {"step", "elapsed_seconds", "next_evaluation", "best_step", "evaluated_step"}  # these have their own tests,
+    own |= {"learning_rate", "clip_norm", "rollbacks"}  # and what was asked for on the way has its own in test_obeying
     expected = replace(run.expected, position=Position())  # a field that only itself would show is not needed
     for name in sorted({field.name for field in fields(Position)} - own):
         looks = range(stopped_at - 3, stopped_at + 2)  # one of them is between an evaluation and the step after it

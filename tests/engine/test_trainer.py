@@ -19,6 +19,7 @@ from rnnbench.runs.events import (
     RunStarted,
     SampleDrawn,
     StepDone,
+    Warned,
 )
 from rnnbench.runs.log import read_events
 
@@ -121,15 +122,32 @@ def test_the_test_split_is_scored_with_the_best_weights(trainings, tiny):
     assert evaluation.score(model.network, corpus.split("test")).loss_nats == tested.loss_nats
 
 
+def test_a_damaged_best_checkpoint_costs_the_test_figure_only(trainings, tiny):
+    """The file is named in a warning, the run finishes, and no other weights are scored in place of the best."""
+    run = trainings.run("run", tiny(training={"max_steps": 24, "learning_rate": 1.0}))
+    events = []
+    for event in trainings.events(run):
+        if isinstance(event, EvaluationDone) and event.step == 24:
+            best = checkpoints.choose(run.checkpoints, "best")
+            assert best.step < 24, "this rate spoils the weights"
+            best.tensor_file.write_bytes(b"\0" * best.bytes)
+        events.append(event)
+    assert isinstance(events[-1], RunFinished) and (events[-1].reason, events[-1].step) == ("finished", 24)
+    (warned,) = of(Warned, events)
+    assert "test split was not scored" in warned.message and best.tensor_file.name in warned.message
+    assert {event.split for event in of(EvaluationDone, events)} == {"validation"}
+    assert run.state(run.progress()) == "finished" and run.progress().test is None
+
+
 def test_the_learning_rate_follows_the_budget(trainings, tiny, monkeypatch):
-    """A cosine over the planned steps, after the warm-up."""
+    """A cosine over the planned steps, multiplied with the warm-up."""
     rates = []
     update = trainer._update
     monkeypatch.setattr(trainer, "_update", lambda session: rates.append((found := update(session))[2]) or found)
     training = {"max_steps": 24, "schedule": "cosine", "warmup_steps": 3, "learning_rate": 0.3}
     trainings.go_on(trainings.run("run", tiny(training=training)))
     cosine = [0.3 * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * step / 24))) for step in range(24)]
-    assert rates == pytest.approx([0.1, 0.2, 0.3, *cosine[3:]])
+    assert rates == pytest.approx([cosine[0] / 3, cosine[1] * 2 / 3, *cosine[2:]])
 
 
 def test_a_budget_of_epochs(trainings, tiny):

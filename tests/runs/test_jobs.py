@@ -60,9 +60,15 @@ def test_the_command_of_a_run_says_all_that_was_chosen(make_config: Callable[...
 
 def test_every_flag_of_a_field_is_an_option_of_train() -> None:
     """A run started from the workbench is never refused for an option that its command does not know."""
-    options = inspect.signature(cli.train).parameters
+    given = {word for parameter in inspect.signature(cli.train).parameters.values() for word in _words(parameter)}
     flags = [field.flag for field in configuration.fields() if field.flag]
-    assert [flag for flag in flags if flag.removeprefix("--").replace("-", "_") not in options] == []
+    assert [flag for flag in flags if flag not in given] == []
+
+
+def _words(parameter: inspect.Parameter) -> list[str]:
+    """How an option of train is written."""
+    declared = [word for item in getattr(parameter.annotation, "__metadata__", ()) for word in item.param_decls or ()]
+    return [str(item.default) for item in getattr(parameter.annotation, "__metadata__", ())] + declared
 
 
 @pytest.mark.usefixtures("telling_program")

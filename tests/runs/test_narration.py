@@ -16,7 +16,9 @@ from rnnbench.runs.events import (
     EvaluationDone,
     Event,
     Prepared,
+    RunContinued,
     RunFinished,
+    RunPaused,
     RunResumed,
     RunStarted,
     SampleDrawn,
@@ -24,7 +26,8 @@ from rnnbench.runs.events import (
     StepDone,
     Warned,
 )
-from rnnbench.runs.narration import Narrator, duration, figure, round_number, score_text
+from rnnbench.runs.figures import figure, score_text
+from rnnbench.runs.narration import Narrator, duration, round_number
 
 MakeEvent = Callable[..., Any]
 
@@ -232,3 +235,9 @@ def test_no_number_in_a_log_stops_the_story(kind: type[Event], make_event: MakeE
     for number in (1e308, -1e308, 5e-324):
         values = {field.name: number for field in fields(kind) if field.type is float}
         assert isinstance(told(make_event(kind, **values)), list)
+
+
+def test_a_pause_and_its_end_are_told(make_event: MakeEvent) -> None:
+    """Where the run waits, that it is saved, and from where it goes on."""
+    events = make_event(RunPaused, step=7), make_event(RunContinued, step=7)
+    assert told(*events) == ["paused at step 7, saved", "goes on from step 7"]

@@ -12,7 +12,9 @@ from rnnbench.runs.events import (
     EvaluationDone,
     Event,
     Prepared,
+    RunContinued,
     RunFinished,
+    RunPaused,
     RunResumed,
     RunStarted,
     SampleDrawn,
@@ -197,6 +199,17 @@ def test_a_run_that_goes_on_is_not_finished(steps: Callable[..., StepDone], make
     assert fold([steps(1, 2), end]).finished == end
     for event in (make_event(RunStarted), make_event(RunResumed, step=2), steps(3, 4)):
         assert fold([steps(1, 2), end, event]).finished is None
+
+
+def test_a_run_waits_until_it_goes_on(steps: Callable[..., StepDone], make_event: MakeEvent) -> None:
+    """The last of pause and continue counts, or any sign of training; waiting, there is no pace and no time left."""
+    before = [make_event(RunStarted, planned_steps=40, planned_seconds=None), steps(1, 10)]
+    waiting = fold([*before, make_event(RunPaused, step=10), make_event(SettingChanged, step=10)])
+    assert waiting.paused
+    assert (waiting.tokens_per_second, waiting.seconds_left) == (None, None)
+    for event in (make_event(RunContinued, step=10), make_event(RunResumed, step=10), make_event(RunFinished)):
+        going = fold([*before, make_event(RunPaused, step=10), event])
+        assert not going.paused and going.tokens_per_second and going.seconds_left
 
 
 def test_preparing_ends_with_the_first_step(steps: Callable[..., StepDone], make_event: MakeEvent) -> None:

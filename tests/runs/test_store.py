@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from rnnbench.config import RunConfig
 from rnnbench.errors import ExitCode, RnnbenchError, UnavailableError, UsageError
-from rnnbench.runs.events import RunFinished, RunResumed, StepDone, to_line
+from rnnbench.runs.events import RunContinued, RunFinished, RunPaused, RunResumed, StepDone, to_line
 from rnnbench.runs.progress import fold
 from rnnbench.runs.store import Run, RunStore, check_name, space_left
 from rnnbench.workspace import Workspace
@@ -62,6 +62,30 @@ def test_a_hostile_name_is_refused_everywhere(store: RunStore, config: RunConfig
         with pytest.raises(UsageError, match="not a run name"):
             attempt()
     assert sorted(store.workspace.root.parent.rglob("*")) == before
+
+
+@pytest.mark.parametrize(
+    ("name", "fault"),
+    [
+        ("my run", "(a blank cannot be in it; 1 to 64 letters"),
+        ("my run (2)", "(a blank, '(', ')' cannot be in it; "),
+        ("a/b/c", "('/' cannot be in it; "),
+        ("a\x1b[1m", r"('\x1b', '[' cannot be in it; "),
+        ("café", "('é' cannot be in it; "),
+        ("tab\there\u3000", r"('\t', '\u3000' cannot be in it; "),
+        ("a?b*c:d;e|f", "('?', '*', ':', ';' cannot be in it; "),
+        ("", "(it is empty; "),
+        ("x" * 65, "(it has 65 characters; "),
+        (".hidden", "(it begins with '.'; "),
+        ("-x", "(it begins with '-'; "),
+    ],
+    ids=ascii,
+)
+def test_a_wrong_name_is_told_what_is_wrong_with_it(name: str, fault: str) -> None:
+    """The characters that cannot be in it, each once, or its beginning, or its length."""
+    with pytest.raises(UsageError) as refused:
+        check_name(name)
+    assert fault in str(refused.value)
 
 
 @pytest.mark.parametrize("name", ["a", "A-1", "small-lstm", "v1.2_b", "_x", "9", "红楼梦-lstm", "a" * 64, "a..b"])
@@ -263,7 +287,7 @@ def test_a_run_without_an_end_has_crashed(store: RunStore, config: RunConfig, ma
 
 
 def test_a_state_that_no_trainer_writes_is_none(store: RunStore, config: RunConfig, make_event: MakeEvent) -> None:
-    """Whatever a log claims, there are five states."""
+    """Whatever a log claims, there are six states."""
     run = store.create("one", config)
     run.events_file.write_bytes(to_line(make_event(RunFinished, reason="\x1b[2Jrunning")))
     assert state(run) == "crashed"
@@ -278,6 +302,21 @@ def test_a_run_is_running_while_a_process_holds_its_lock(
     with held_elsewhere(run.folder):
         assert state(run) == "running"
     assert state(run) == "stopped"
+
+
+def test_a_run_is_paused_while_its_trainer_waits(
+    store: RunStore, config: RunConfig, make_event: MakeEvent, held_elsewhere: HeldElsewhere
+) -> None:
+    """The lock is held and the last word was a pause; a trainer that died waiting has crashed like any other."""
+    run = store.create("one", config)
+    run.events_file.write_bytes(to_line(make_event(StepDone)) + to_line(make_event(RunPaused)))
+    with held_elsewhere(run.folder):
+        assert state(run) == "paused"
+        with run.events_file.open("ab") as log:
+            log.write(to_line(make_event(RunContinued)))
+        assert state(run) == "running"
+    run.events_file.write_bytes(to_line(make_event(StepDone)) + to_line(make_event(RunPaused)))
+    assert state(run) == "crashed"
 
 
 def test_a_killed_trainer_leaves_a_crashed_run(

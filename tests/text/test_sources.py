@@ -205,6 +205,31 @@ def test_what_only_looks_like_text_is_refused(path: Path, bad: bytes) -> None:
         read(path, encoding="utf-8")
 
 
+@pytest.mark.parametrize("size", [1, 2, 3, 7, 1 << 20])
+@pytest.mark.parametrize(
+    ("encoding", "bad"), [("utf-8", b"\xe4\xbd"), ("gb18030", b"\xff"), ("utf-16-le", b"\x00\xdc"), ("cp1252", b"\x81")]
+)
+def test_marks_of_the_text_itself_are_not_counted_as_replaced(
+    path: Path, small_chunks: Callable[[int], None], encoding: str, bad: bytes, size: int
+) -> None:
+    """A file may hold U+FFFD; only bytes that were not text are counted, wherever the chunks end."""
+    small_chunks(size)
+    own = "" if encoding == "cp1252" else "\ufffd"  # which cannot write it
+    pieces = [f"a{own}{own}b\n".encode(encoding), bad, f"{own}\n".encode(encoding), bad, bad, "end\n".encode(encoding)]
+    path.write_bytes(b"".join(pieces))
+    source = Source(path, encoding=encoding, errors="replace")
+    assert "".join(source.chunks()) == f"a{own}{own}b\n\ufffd{own}\n\ufffd\ufffdend\n"
+    assert [member.replaced for member in source.facts] == [3]
+
+
+def test_a_text_full_of_marks_has_nothing_replaced(path: Path) -> None:
+    """Valid UTF-8 is valid with --errors replace, too."""
+    path.write_text("one \ufffd two\n" * 100, encoding="utf-8")
+    source = Source(path, errors="replace")
+    assert "".join(source.chunks()).count("\ufffd") == 100
+    assert [member.replaced for member in source.facts] == [0]
+
+
 # -- what is no file of text -------------------------------------------------------------------------------------------
 
 

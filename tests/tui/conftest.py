@@ -1,6 +1,7 @@
 """A small workspace, scripted events, and a workbench driven by keys: no child process, no torch."""
 
 import math
+import queue
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
@@ -9,6 +10,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from textual.message import Message
 from textual.pilot import Pilot
 from textual.widget import Widget
 
@@ -19,12 +21,14 @@ from rnnbench.runs.events import CheckpointSaved, EvaluationDone, Event, RunFini
 from rnnbench.runs.log import EventWriter
 from rnnbench.runs.store import Run, RunStore
 from rnnbench.tui.app import WorkbenchApp
+from rnnbench.tui.messages import EventsArrived, StateChanged
 from rnnbench.tui.screens.workbench import WorkbenchScreen
 from rnnbench.workspace import Workspace
 
 WIDE, NARROW = (120, 40), (80, 24)
 STORY = "The clock struck four.\nNobody on the quay looked up.\n" * 20
 _PAUSES = 200
+PATIENCE = 20.0
 
 
 def started(**changes: Any) -> RunStarted:
@@ -276,3 +280,47 @@ def training(run: Run) -> Iterator[None]:
     """Hold a run's lock, as its trainer does."""
     with run.locked():
         yield
+
+
+class Inbox:
+    """A target that keeps its messages."""
+
+    def __init__(self) -> None:
+        self.messages: queue.SimpleQueue[Message] = queue.SimpleQueue()
+
+    def post_message(self, message: Message) -> bool:
+        """Take a message, from any thread."""
+        self.messages.put(message)
+        return True
+
+    def next(self) -> Message:
+        """The next message; waited for."""
+        return self.messages.get(timeout=PATIENCE)
+
+    def until(self, kind: type[Message]) -> list[Message]:
+        """Every message up to the first of that kind, which is the last."""
+        found = [self.next()]
+        while not isinstance(found[-1], kind):
+            found.append(self.next())
+        return found
+
+    def events(self, count: int) -> list[Event]:
+        """The next `count` events, whatever else comes between."""
+        found: list[Event] = []
+        while len(found) < count:
+            message = self.next()
+            if isinstance(message, EventsArrived):
+                found += message.events
+        return found
+
+    def state(self) -> str:
+        """The next state, whatever else comes before."""
+        (*_, message) = self.until(StateChanged)
+        assert isinstance(message, StateChanged)
+        return message.state
+
+
+@pytest.fixture
+def inbox() -> Inbox:
+    """What gets the messages in place of the workbench."""
+    return Inbox()

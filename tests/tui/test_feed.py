@@ -1,7 +1,6 @@
 """A run's events and state, as they reach the workbench."""
 
 import os
-import queue
 import time
 
 import pytest
@@ -12,50 +11,16 @@ from rnnbench.runs.events import Event, RunFinished, SettingChanged, Warned, to_
 from rnnbench.runs.log import EventFollower, EventWriter
 from rnnbench.runs.store import Run, RunStore
 from rnnbench.tui.feed import TICK_SECONDS, RunFeed
-from rnnbench.tui.messages import EventsArrived, StateChanged
+from rnnbench.tui.messages import EventsArrived
 from rnnbench.workspace import Workspace
 
 PATIENCE = 20.0
-
-
-class Inbox:
-    """A target that keeps its messages."""
-
-    def __init__(self) -> None:
-        self.messages: queue.SimpleQueue[Message] = queue.SimpleQueue()
-
-    def post_message(self, message: Message) -> bool:
-        self.messages.put(message)
-        return True
-
-    def next(self) -> Message:
-        return self.messages.get(timeout=PATIENCE)
-
-    def events(self, count: int) -> list[Event]:
-        """The next `count` events, whatever else comes between."""
-        found: list[Event] = []
-        while len(found) < count:
-            message = self.next()
-            if isinstance(message, EventsArrived):
-                found += message.events
-        return found
-
-    def state(self) -> str:
-        """The next state, whatever else comes before."""
-        while not isinstance(message := self.next(), StateChanged):
-            pass
-        return message.state
 
 
 @pytest.fixture
 def run(tmp_path) -> Run:
     config = configuration.validate({"corpus": {"file": "some.txt"}})
     return RunStore(Workspace(tmp_path)).create("tm", config)
-
-
-@pytest.fixture
-def inbox() -> Inbox:
-    return Inbox()
 
 
 @pytest.fixture

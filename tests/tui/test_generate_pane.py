@@ -7,10 +7,18 @@ from typing import ClassVar
 import pytest
 from textual.widgets import Input
 
-from rnnbench.tui.messages import SampleBegun, SampleEnded, SamplerFailed, TokensArrived
+from rnnbench.tui.messages import (
+    AnswerArrived,
+    AnswersEnded,
+    FillingArrived,
+    SampleBegun,
+    SampleEnded,
+    SamplerFailed,
+    TokensArrived,
+)
 from rnnbench.tui.panes import clipboard, generate
 from rnnbench.tui.panes.generate import GeneratePane
-from rnnbench.tui.panes.repl import describe, read_line
+from rnnbench.tui.panes.repl import describe, help_text, read_line
 from rnnbench.tui.panes.transcript import Transcript
 from rnnbench.tui.sampler import SampleRequest
 
@@ -329,3 +337,65 @@ def test_pane_names_are_those_of_the_registry():
     """The pane's help is the command language itself, said once."""
     assert "/temp" in GeneratePane.ABOUT
     assert json.dumps(GeneratePane.NAME) == '"generate"'
+
+
+@pytest.fixture
+def talk_of(bench, make_run, script):
+    """Opens a workbench with a run of a task that has a checkpoint."""
+
+    def open_talk(task):
+        run = make_run("r", script.started(task=task), script.step(60), script.finished(60))
+        (run.checkpoints / "step-60").mkdir()
+        return bench(script.WIDE, run="r")
+
+    return open_talk
+
+
+async def test_blanks_are_filled_in_the_pane(talk_of, sampler):
+    """The pane says what a cloze run does, asks only what it knows, and shows each filling with its probability."""
+    async with talk_of("cloze") as it:
+        await it.see("fills blanks written as _", "text with a blank _ for each missing token", "count free")
+        await enter(it, "/count 2")
+        await enter(it, "/temp 0.5")
+        await it.see("/temp means nothing to a cloze run")
+        await enter(it, "The c_ock")
+        asked = sampler().asked[0].record()
+        assert asked == {"prompt": "The c_ock", "checkpoint": "best", "count": 2}
+        sampler().target.post_message(SampleBegun(1, 60, None, ("漢",)))
+        sampler().target.post_message(FillingArrived(1, "The clock", 0.71))
+        sampler().target.post_message(FillingArrived(1, "The c\x1bock", 0.2))
+        sampler().target.post_message(AnswersEnded(1, 2, 0.125, False))
+        await it.see("71.0 %  The clock", "20.0 %  The c␛ock", "0.12 s  step 60  not in the vocabulary: 漢")
+        assert it.screen.query_one(GeneratePane)._sample == "The clock"
+
+
+async def test_lines_are_answered_in_the_pane(talk_of, sampler):
+    """A seq2seq run is asked with its own settings, and its answers stand below the line."""
+    async with talk_of("seq2seq") as it:
+        await it.see("answers a line", "a line to be answered", "beam 1  count 1")
+        for line in ("/beam 3", "/count 2", "/like on"):
+            await enter(it, line)
+        await it.see("beam 3  count 2  as long as the line")
+        await enter(it, "雲對雨")
+        asked = sampler().asked[0].record()
+        assert asked == {"prompt": "雲對雨", "checkpoint": "best", "count": 2, "beam": 3, "like_source": True}
+        sampler().target.post_message(SampleBegun(1, 60, None, ()))
+        sampler().target.post_message(AnswerArrived(1, "雪對風", 3, -1.5))
+        sampler().target.post_message(AnswersEnded(1, 1, 0.5, False))
+        await it.see("-> 雪對風  (-1.50 nats)", "0.50 s  step 60")
+
+
+@pytest.mark.parametrize("task,others", [("cloze", ("/temp", "/beam")), ("seq2seq", ("/len", "/greedy"))])
+def test_help_leaves_out_what_a_run_does_not_know(task, others):
+    """/help of a task lists its commands only, and the wrong ones are answered."""
+    text, settings = help_text(task), SampleRequest("", task=task)
+    assert "/count" in text and "/ckpt" in text
+    for other in others:
+        assert other not in text
+        assert read_line(f"{other} 2", settings).wrong
+
+
+def test_fill_is_a_word_for_a_prompt():
+    """/fill text asks a cloze run, as the prompt alone does."""
+    assert read_line("/fill 我有__剑", SampleRequest("", task="cloze")).prompt == "我有__剑"
+    assert read_line("/fill 我有__剑", SampleRequest("")).wrong

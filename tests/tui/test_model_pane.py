@@ -3,7 +3,7 @@
 import pytest
 from textual.widgets import Collapsible, Input, Select
 
-from rnnbench.config import fields, validate
+from rnnbench.config import fields, preset_names, validate
 from rnnbench.runs.store import RunStore
 from rnnbench.tui.form import MAIN, MORE, Form, choices
 from rnnbench.tui.panes.model import ModelPane
@@ -116,7 +116,7 @@ async def test_rule_between_fields_is_told(bench, script):
 async def test_choices_turn_with_arrows_and_open_with_enter(bench, script):
     """Left and right change a choice, enter lists all words, up and down move between fields."""
     async with bench(script.WIDE) as it:
-        await it.keys("2", "down", "down")
+        await it.keys("2", "down", "down", "down")
         cell = field(it, "model.cell")
         assert it.screen.focused is cell
         await it.keys("left")
@@ -128,14 +128,14 @@ async def test_choices_turn_with_arrows_and_open_with_enter(bench, script):
         rows = it.screen.query_one(ModelPane).rows()
         await it.until(lambda: not rows["model.cell"].has_class("-default"))
         assert rows["model.input"].has_class("-default")
-        await it.keys("up")
+        await it.keys("up", "up")
         assert it.screen.focused is field(it, "run.name")
 
 
 async def test_help_of_the_focused_field_is_shown(bench, script):
     """The bottom line of the pane says what the field means."""
     async with bench(script.WIDE) as it:
-        await it.keys("2", "down", "down")
+        await it.keys("2", "down", "down", "down")
         await it.see("The recurrent cell")
         await it.keys("down")
         await it.see("Units in each layer's state")
@@ -160,7 +160,7 @@ async def test_other_fields_are_made_when_they_are_opened(bench, script):
 async def test_preset_in_the_form(bench, script):
     """Choosing a preset shows its values in the fields."""
     async with bench(script.WIDE) as it:
-        await it.keys("2", "right")
+        await it.keys("2", *["right"] * (preset_names().index("demo") + 1))
         pane = it.screen.query_one(ModelPane)
         await it.until(lambda: pane.form.preset == "demo")
         await it.until(lambda: field(it, "training.minutes").value == "0.75")

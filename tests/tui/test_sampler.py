@@ -1,7 +1,6 @@
 """Asking a sampling process, played here by a small script."""
 
 import os
-import queue
 import sys
 import time
 from pathlib import Path
@@ -9,7 +8,16 @@ from pathlib import Path
 import pytest
 from textual.message import Message
 
-from rnnbench.tui.messages import SampleBegun, SampleEnded, SamplerFailed, SamplerReady, TokensArrived
+from rnnbench.tui.messages import (
+    AnswerArrived,
+    AnswersEnded,
+    FillingArrived,
+    SampleBegun,
+    SampleEnded,
+    SamplerFailed,
+    SamplerReady,
+    TokensArrived,
+)
 from rnnbench.tui.sampler import Sampler, SampleRequest
 from rnnbench.workspace import Workspace
 
@@ -45,6 +53,17 @@ while (request := requests.get()) is not None:
     if prompt == "wrong":
         tell("error", id=number, message="no checkpoint \x1b[1mhere")
         continue
+    if prompt == "_":
+        tell("begun", id=number, step=600, seed=None, unknown=[])
+        for text, probability in (("a", 0.5), ("b", 0.25)):
+            tell("filling", id=number, text=text, pieces=[text], probability=probability)
+        tell("done", id=number, answers=2, seconds=0.5, cancelled=False)
+        continue
+    if prompt == "line":
+        tell("begun", id=number, step=600, seed=None, unknown=[])
+        tell("answer", id=number, text="other", tokens=5, log_probability_nats=-2.5)
+        tell("done", id=number, answers=1, seconds=0.5, cancelled=False)
+        continue
     tell("begun", id=number, step=600, seed=request.get("seed", 12), unknown=["龘"])
     count = 0
     if prompt == "echo":
@@ -55,29 +74,6 @@ while (request := requests.get()) is not None:
     tell("done", id=number, tokens=count, log_probability_nats=-1.5 * count, tokens_per_second=3100.0,
          cancelled=number in cancelled)
 """
-
-
-class Inbox:
-    """A target that keeps its messages."""
-
-    def __init__(self) -> None:
-        self.messages: queue.SimpleQueue[Message] = queue.SimpleQueue()
-
-    def post_message(self, message: Message) -> bool:
-        self.messages.put(message)
-        return True
-
-    def until(self, kind: type[Message]) -> list[Message]:
-        """Every message up to the first of that kind, which is the last."""
-        found = [self.messages.get(timeout=PATIENCE)]
-        while not isinstance(found[-1], kind):
-            found.append(self.messages.get(timeout=PATIENCE))
-        return found
-
-
-@pytest.fixture
-def inbox() -> Inbox:
-    return Inbox()
 
 
 @pytest.fixture
@@ -233,3 +229,14 @@ def test_late_answers_cannot_be_taken_for_another_samplers(inbox, tmp_path):
     assert first.ask(SampleRequest("x")) != second.ask(SampleRequest("x"))
     first.close()
     second.close()
+
+
+def test_fillings_and_answers_arrive_one_by_one(sampler, inbox):
+    """Each is a message, best first, and the end says how many and how long."""
+    number = sampler.ask(SampleRequest("_", task="cloze"))
+    _, begun, *fillings, ended = inbox.until(AnswersEnded)
+    assert begun == SampleBegun(number, step=600, seed=None, unknown=())
+    assert fillings == [FillingArrived(number, "a", 0.5), FillingArrived(number, "b", 0.25)]
+    assert ended == AnswersEnded(number, answers=2, seconds=0.5, cancelled=False) and not sampler.busy
+    number = sampler.ask(SampleRequest("line", task="seq2seq"))
+    assert inbox.until(AnswersEnded)[1] == AnswerArrived(number, "other", 5, -2.5)

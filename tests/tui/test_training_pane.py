@@ -1,5 +1,6 @@
 """The open run: header, curve, log, states and failures."""
 
+import dataclasses
 import math
 import time
 
@@ -146,6 +147,27 @@ async def test_log_scale_can_be_switched(bench, make_run, script):
         before = shown(it, script, LearningCurve)
         await it.keys("3", "l")
         assert shown(it, script, LearningCurve) != before
+
+
+async def test_a_cloze_run_has_no_perplexity(bench, make_run, script):
+    """Its figure is named pseudo-perplexity everywhere, accuracies stand beside it, and no 5-gram is drawn."""
+    score = dataclasses.replace(script.evaluated(60, math.log(4.5)), figures={"accuracy_at_1": 0.612})
+    begun = script.started(task="cloze", ngram_loss_nats=math.log(6))
+    sample = SampleDrawn(step=60, prompt="a_c", text="\nabc  (51.0%)")
+    make_run("r", begun, *(script.step(number, 2.0) for number in range(1, 61)), score, sample, script.finished(60))
+    async with bench(script.WIDE) as it:
+        await it.see("best validation pseudo-perplexity 4.500", "best accuracy at 1 61.2 %", "a_c -> abc")
+        assert "bits/character" not in it.text() and "5-gram 6" not in shown(it, script, LearningCurve)
+        assert shown(it, script, PerplexitySparkline).startswith("pseudo-perplexity ")
+
+
+async def test_answers_are_set_off_from_their_lines(bench, make_run, script):
+    """Samples of a seq2seq run read source -> answer; its perplexity says which tokens it counts."""
+    score = dataclasses.replace(script.evaluated(60, math.log(4.5)), figures={"bleu": 23.14})
+    sample = SampleDrawn(step=60, prompt="雲", text="雪")
+    make_run("r", script.started(task="seq2seq"), script.step(60), score, sample, script.finished(60))
+    async with bench(script.WIDE) as it:
+        await it.see("best validation perplexity per target token 4.500", "best BLEU 23.1", "雲 -> 雪")
 
 
 def test_running_perplexity_after_a_resume_shows_each_step_once():

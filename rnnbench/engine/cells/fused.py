@@ -18,6 +18,8 @@ from rnnbench.engine.cells.gru import GRUCell
 from rnnbench.engine.cells.lstm import LSTMCell
 from rnnbench.engine.cells.rnn import RNNCell
 
+_FEWEST_STEPS = 4  # below this what is saved in the loop is less than what is paid around it
+
 
 def _with_first(h_BH: Tensor, steps: int) -> Tensor:
     """Room for the states 0..T, with the first in place: (T + 1, B, H)."""
@@ -165,6 +167,8 @@ class FusedRNNCell(RNNCell):
 
     def forward(self, a_TBG: Tensor, state: State) -> tuple[Tensor, State]:
         """Outputs (T, B, H) and the last state."""
+        if len(a_TBG) < _FEWEST_STEPS:
+            return super().forward(a_TBG, state)
         h_TBH = _Simple.apply(a_TBG, self.recurrent_weight, state[0], False)  # type: ignore[no-untyped-call]
         return h_TBH, (h_TBH[-1],)
 
@@ -174,6 +178,8 @@ class FusedElmanCell(ElmanCell):
 
     def forward(self, a_TBG: Tensor, state: State) -> tuple[Tensor, State]:
         """Outputs (T, B, H) and the last state."""
+        if len(a_TBG) < _FEWEST_STEPS:
+            return super().forward(a_TBG, state)
         h_TBH = _Simple.apply(a_TBG, self.recurrent_weight, state[0], True)  # type: ignore[no-untyped-call]
         return h_TBH, (h_TBH[-1],)
 
@@ -183,6 +189,8 @@ class FusedGRUCell(GRUCell):
 
     def forward(self, a_TBG: Tensor, state: State) -> tuple[Tensor, State]:
         """Outputs (T, B, H) and the last state."""
+        if len(a_TBG) < _FEWEST_STEPS:
+            return super().forward(a_TBG, state)
         h_TBH = _GRU.apply(a_TBG, self.recurrent_weight, self.recurrent_bias, state[0])  # type: ignore[no-untyped-call]
         return h_TBH, (h_TBH[-1],)
 
@@ -192,6 +200,8 @@ class FusedLSTMCell(LSTMCell):
 
     def forward(self, a_TBG: Tensor, state: State) -> tuple[Tensor, State]:
         """Outputs (T, B, H) and the last state."""
+        if len(a_TBG) < _FEWEST_STEPS:
+            return super().forward(a_TBG, state)
         h_TBH, c_BH = _LSTM.apply(a_TBG, self.recurrent_weight, *state)  # type: ignore[no-untyped-call]
         return h_TBH, (h_TBH[-1], c_BH)
 

@@ -8,6 +8,7 @@ from typing import Protocol
 from torch import Tensor
 
 from rnnbench.engine.models import Network
+from rnnbench.engine.small_steps import StepsTaken
 from rnnbench.metrics import Score
 from rnnbench.text.descriptions import MemberFacts
 from rnnbench.text.vocabulary import Vocabulary
@@ -72,7 +73,10 @@ class Text(Protocol):
 
 @dataclass(frozen=True)
 class Update:
-    """What one batch gave: mean loss in nats () with its graph, the state after it, the tokens the mean covers."""
+    """What one batch gave: mean loss in nats () with its graph, the state after it, the tokens the mean covers.
+
+    Of N small steps, which are past already: the loss of each (N,), the state after the last, the tokens of all.
+    """
 
     loss: Tensor
     state: Tensor
@@ -94,6 +98,8 @@ class Task(ABC):
     steps_per_epoch: int
     tokens_per_step: int
     """Training tokens in one update; a mean where batches differ."""
+    takes_small_steps = False
+    """Whether batches and network are so small that `small_steps` takes the place of `loss` and optimizer."""
 
     @abstractmethod
     def initial_state(self) -> Tensor:
@@ -102,6 +108,14 @@ class Task(ABC):
     @abstractmethod
     def loss(self, step: int, state: Tensor) -> Update:
         """The loss on the batch of a step, counted from 0: a pure function of seed, step and carried state."""
+
+    def small_steps(self, step: int, most: int, state: Tensor, rate: float) -> StepsTaken:
+        """Loss and plain descent of several steps at one go, `step` the first; only where `takes_small_steps`."""
+        raise NotImplementedError
+
+    def rate_share(self, step: int) -> float:
+        """What the batch of a step, counted from 0, multiplies the learning rate with."""
+        return 1.0
 
     @abstractmethod
     def tokens_in(self, split: str) -> int:

@@ -3,6 +3,7 @@
 from textual.content import Content
 from textual.events import Click
 from textual.message import Message
+from textual.timer import Timer
 from textual.widget import Widget
 from textual.widgets import Input, Static
 
@@ -10,6 +11,9 @@ from rnnbench.tui import actions
 from rnnbench.tui.actions import Action
 from rnnbench.tui.cells import cell_len, cut
 from rnnbench.visible import visible
+
+SAID_SECONDS, ERROR_SECONDS = 12.0, 60.0
+_GAP = "   "
 
 
 class PaneTabs(Widget):
@@ -63,6 +67,7 @@ class StatusLine(Static):
         self._summary = Content("")
         self._message = ""
         self._error = False
+        self._forgets: Timer | None = None
 
     @property
     def message(self) -> str:
@@ -76,14 +81,31 @@ class StatusLine(Static):
             self._draw()
 
     def say(self, message: str, *, error: bool = False) -> None:
-        """Say something; it stays until something else is said."""
+        """Say something; it stays for a while, an error longer, or until something else is said."""
         self._message, self._error = visible(message), error
+        if self._forgets is not None:
+            self._forgets.stop()
+        self._forgets = self.set_timer(ERROR_SECONDS if error else SAID_SECONDS, self._forget)
+        self._draw()
+
+    def has_room_for(self, message: str) -> bool:
+        """Whether the whole message can be read here."""
+        return cell_len(visible(message)) <= self.content_size.width - self._summary.cell_length - len(_GAP)
+
+    def _forget(self) -> None:
+        """What was said a while ago is not news any more, and may not be true any more."""
+        self._message, self._forgets = "", None
         self._draw()
 
     def _draw(self) -> None:
-        gap = "   " if self._summary.plain and self._message else ""
+        gap = _GAP if self._summary.plain and self._message else ""
         said = Content.styled(self._message, "$text-error" if self._error else "")
         self.update(Content.assemble(self._summary, gap, said), layout=False)
+
+
+def _footer(places: tuple[str, ...], state: str) -> list[Action]:
+    found = [action for place in places for action in actions.actions_for(place) if action.footer]
+    return [action for action in found if action.applies(state)]
 
 
 class KeyLine(Widget):
@@ -100,15 +122,23 @@ class KeyLine(Widget):
         super().__init__(id="keys")
         self._shown: list[Action] = []
 
-    def show(self, places: tuple[str, ...], focused: Widget | None) -> None:
-        """Show the keys of the places, most local first; in a text field only those that are not typed."""
-        shown = [action for place in places for action in actions.actions_for(place) if action.footer]
+    def show(self, places: tuple[str, ...], state: str, focused: Widget | None) -> None:
+        """Show the keys of the places, most local first, that make sense with a run in that state; in a text field
+        only those that are not typed."""
+        shown = _footer(places, state)
         if isinstance(focused, Input):
             shown = [action for action in shown if action.in_field]
             shown += [] if actions.by_id("cancel") in shown else [actions.by_id("leave_field")]
-        shown.append(actions.by_id("palette"))
+        self._set([*shown, actions.by_id("palette")])
+
+    def show_dialog(self, place: str) -> None:
+        """Show the keys of a dialog, and no others: nothing else can be done while it is open."""
+        self._set(_footer((place,), ""))
+
+    def _set(self, shown: list[Action]) -> None:
+        shown = list(dict.fromkeys(shown))
         if shown != self._shown:
-            self._shown = list(dict.fromkeys(shown))
+            self._shown = shown
             self.refresh()
 
     def render(self) -> Content:

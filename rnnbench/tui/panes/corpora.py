@@ -19,7 +19,7 @@ from textual.widgets.option_list import Option
 from rnnbench.config import CorpusConfig, TextConfig
 from rnnbench.errors import RnnbenchError
 from rnnbench.metrics import perplexity
-from rnnbench.runs.narration import figure
+from rnnbench.runs.figures import figure
 from rnnbench.tui import actions
 from rnnbench.tui.background import in_background
 from rnnbench.tui.cells import cell_len, cut, padded, size_text

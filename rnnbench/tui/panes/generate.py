@@ -16,19 +16,37 @@ from textual.widgets import Input
 
 from rnnbench import storage
 from rnnbench.errors import RnnbenchError
+from rnnbench.runs.asking import asking
 from rnnbench.runs.store import Run
 from rnnbench.tui import actions
 from rnnbench.tui.background import in_background
-from rnnbench.tui.messages import SampleBegun, SampleEnded, SamplerFailed, SamplerReady, TokensArrived
+from rnnbench.tui.messages import (
+    AnswerArrived,
+    AnswersEnded,
+    FillingArrived,
+    SampleBegun,
+    SampleEnded,
+    SamplerFailed,
+    SamplerReady,
+    TokensArrived,
+)
 from rnnbench.tui.panes.clipboard import copy_through_tmux
 from rnnbench.tui.panes.fields import LineInput
 from rnnbench.tui.panes.pane import Pane
 from rnnbench.tui.panes.paragraph import Paragraph
-from rnnbench.tui.panes.repl import HELP, Reply, describe, read_line
+from rnnbench.tui.panes.repl import Reply, describe, help_text, read_line
 from rnnbench.tui.panes.transcript import NOTE, WRONG, Transcript
 from rnnbench.tui.sampler import Sampler, SampleRequest
 from rnnbench.visible import visible
 from rnnbench.workspace import Workspace
+
+_OTHER_TASKS = (
+    "A cloze run fills blanks written as _; a seq2seq run answers a line. /help tells what the open run knows."
+)
+
+
+def _placeholder(task: str) -> str:
+    return f"{asking(task).placeholder}, or /help"
 
 
 class PromptInput(LineInput):
@@ -40,7 +58,7 @@ class PromptInput(LineInput):
     ]
 
     def __init__(self) -> None:
-        super().__init__(placeholder="text to write on from, or /help", id="prompt")
+        super().__init__(placeholder=_placeholder("language_model"), id="prompt")
         self.select_on_focus = False
         self._history: list[str] = []
         self._place = 0
@@ -65,7 +83,7 @@ class GeneratePane(Pane):
     """A conversation with the open run."""
 
     NAME = actions.GENERATE
-    ABOUT = f"Talk to the open run, while it trains or afterwards.\n{HELP}"
+    ABOUT = f"Talk to the open run, while it trains or afterwards.\n{help_text('language_model')}\n{_OTHER_TASKS}"
     BINDINGS: ClassVar[list[BindingType]] = actions.bindings(actions.GENERATE)
 
     def __init__(self, workspace: Workspace) -> None:
@@ -77,6 +95,7 @@ class GeneratePane(Pane):
         self._request: int | None = None
         self._begun: SampleBegun | None = None
         self._sample = ""
+        self._answered = False
 
     def compose(self) -> ComposeResult:
         yield Transcript()
@@ -102,6 +121,14 @@ class GeneratePane(Pane):
         self._run = run
         if run is not None:
             self._sampler = Sampler(self, self._workspace, run.name)
+        self._show_settings()
+
+    def take_task(self, task: str) -> None:
+        """What the open run can be asked is known."""
+        if task != self._settings.task:
+            self._settings = replace(self._settings, task=task)
+            self.query_one(PromptInput).placeholder = _placeholder(task)
+            self._transcript.add(f"the open run {asking(task).does}; /help lists the commands", NOTE)
         self._show_settings()
 
     def on_unmount(self) -> None:
@@ -152,7 +179,7 @@ class GeneratePane(Pane):
         elif not _has_checkpoint(self._run):
             self._transcript.add(f"run {self._run.name} has no checkpoint yet; try again when one is saved", WRONG)
         else:
-            self._sample = prompt
+            self._sample, self._answered = prompt, False
             self._transcript.begin(prompt)
             self._request = self._sampler.ask(replace(self._settings, prompt=prompt))
             self._show_settings("asking ...")
@@ -187,6 +214,32 @@ class GeneratePane(Pane):
             self._sample += event.text
             self._transcript.extend(event.text)
 
+    @on(FillingArrived)
+    def _filling_arrived(self, event: FillingArrived) -> None:
+        event.stop()
+        if self._is_current(event.request_id):
+            self._take_answer(event.text, f"{event.probability * 100:5.1f} %  {event.text}")
+
+    @on(AnswerArrived)
+    def _answer_arrived(self, event: AnswerArrived) -> None:
+        event.stop()
+        if self._is_current(event.request_id):
+            beside = f"  ({event.log_probability_nats:.2f} nats)" if (self._settings.count or 1) > 1 else ""
+            self._take_answer(event.text, f"-> {event.text}{beside}")
+
+    def _take_answer(self, text: str, line: str) -> None:
+        """Show an answer on a line of its own; the first, which is the best, is what can be copied and saved."""
+        self._sample, self._answered = (self._sample if self._answered else text), True
+        self._transcript.extend(f"\n{line}")
+
+    @on(AnswersEnded)
+    def _answers_ended(self, event: AnswersEnded) -> None:
+        event.stop()
+        if self._is_current(event.request_id):
+            what = "stopped" if event.cancelled else f"{event.seconds:.2f} s"
+            self._transcript.add("  ".join([what, *_origin(self._begun)]), NOTE)
+            self._finish()
+
     @on(SampleEnded)
     def _sample_ended(self, event: SampleEnded) -> None:
         event.stop()
@@ -208,7 +261,7 @@ class GeneratePane(Pane):
     # Commands
 
     def _do_help(self) -> None:
-        self._transcript.add(HELP, NOTE)
+        self._transcript.add(help_text(self._settings.task), NOTE)
 
     def _do_clear(self) -> None:
         self._transcript.clear()
@@ -258,8 +311,13 @@ def _figures(ended: SampleEnded, begun: SampleBegun | None) -> str:
     parts += [f"{ended.tokens:,} tokens", f"{ended.tokens_per_second:,.0f} tokens/s"]
     if ended.tokens:
         parts.append(f"{ended.log_probability_nats / ended.tokens:.3f} nats/token")
-    if begun is not None:
-        parts += [f"seed {begun.seed}", f"step {begun.step:,}"]
-        if begun.unknown:
-            parts.append("not in the vocabulary: " + " ".join(begun.unknown))
-    return "  ".join(parts)
+    return "  ".join([*parts, *_origin(begun)])
+
+
+def _origin(begun: SampleBegun | None) -> list[str]:
+    """Where an answer came from, and what of the prompt was not known."""
+    if begun is None:
+        return []
+    seed = [] if begun.seed is None else [f"seed {begun.seed}"]
+    unknown = ["not in the vocabulary: " + " ".join(begun.unknown)] if begun.unknown else []
+    return [*seed, f"step {begun.step:,}", *unknown]

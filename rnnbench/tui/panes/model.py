@@ -18,7 +18,7 @@ from rnnbench.errors import CorpusError, UsageError
 from rnnbench.runs.store import RunStore
 from rnnbench.tui import actions
 from rnnbench.tui.cells import size_text
-from rnnbench.tui.form import CORPUS, FIELDS, MAIN, MORE, RUN_NAME, Form, choices
+from rnnbench.tui.form import BUDGETS, CORPUS, FIELDS, MAIN, MORE, RUN_NAME, START_FROM, Form, choices
 from rnnbench.tui.panes.fields import Choice, FieldRow
 from rnnbench.tui.panes.pane import Pane
 from rnnbench.tui.panes.paragraph import Paragraph
@@ -104,6 +104,20 @@ class ModelPane(Pane):
         self.form.fill(config)
         self._edited()
 
+    def fill_to_train_on(self, name: str, config: RunConfig) -> bool:
+        """Take the choices of a run, and begin with its weights where that can be; returns whether."""
+        self.form.fill(config)
+        begins = config.model.task != "seq2seq"
+        if begins:
+            self.form.set(START_FROM, name)
+        self._edited()
+        return begins
+
+    def enter_budget(self) -> None:
+        """Give the budget that is set the focus; without one, the first."""
+        key = next((key for key in BUDGETS if key in self.form.texts), BUDGETS[0])
+        self.rows()[key].control.focus()
+
     def corpus_path(self) -> Path | None:
         """Where the chosen corpus is; None when none is chosen or it cannot be found."""
         try:
@@ -176,9 +190,15 @@ class ModelPane(Pane):
         elif self._vocabulary is None:
             shown = Content.styled(others[0] if others else "reading the corpus ...", "dim")
         else:
-            count = sizing.parameters(config.model, self._vocabulary)
-            memory = size_text(sizing.training_bytes(config, self._vocabulary))
-            shown = Content.assemble((f"{count:,}", "bold"), " parameters  about ", (memory, "bold"), " of memory")
+            # Which of the tokens stand on which side of pairs is not known yet: at most all of them on both.
+            own_source = config.model.task == "seq2seq" and not config.text.shared_vocabulary
+            sizes = (self._vocabulary, self._vocabulary if own_source else None)
+            count = sizing.parameters(config.model, *sizes)
+            memory = size_text(sizing.training_bytes(config, *sizes))
+            most = "at most " if own_source else ""
+            shown = Content.assemble(
+                most, (f"{count:,}", "bold"), " parameters  about ", (memory, "bold"), " of memory"
+            )
         self.query_one("#model-size", Paragraph).show(shown)
 
     def on_descendant_focus(self, event: DescendantFocus) -> None:

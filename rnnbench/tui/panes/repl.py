@@ -3,22 +3,49 @@
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+from rnnbench.runs.asking import asking
 from rnnbench.tui.sampler import SampleRequest
 
-HELP = """\
-Text is a prompt: the model writes on from it. A prompt that begins with / is written with //.
-  /temp 0.8            daring: near 0 always the likeliest symbol, above 1 wilder
-  /topk 40             choose among the 40 likeliest symbols; 0 for all
-  /len 200             how many symbols to write
-  /seed 7   /seed off  the same seed writes the same text
-  /greedy on           always the likeliest symbol
-  /ckpt best|last|600  which checkpoint writes
+_ABOUT = {
+    "language_model": "Text is a prompt: the model writes on from it.",
+    "cloze": "Text with a _ for each missing token: the model fills them, and says how probable each filling is.",
+    "seq2seq": "A line is answered.",
+}
+_SLASHES = "A prompt that begins with / is written with //."
+_SETTINGS = {
+    "temp": ("temperature", "/temp 0.8            daring: near 0 always the likeliest symbol, above 1 wilder"),
+    "topk": ("top_k", "/topk 40             choose among the 40 likeliest symbols; 0 for all"),
+    "len": ("length", "/len 200             how many symbols to write"),
+    "seed": ("seed", "/seed 7   /seed off  the same seed writes the same text"),
+    "greedy": ("greedy", "/greedy on           always the likeliest symbol"),
+    "count": ("count", "/count 5             how many fillings or answers to show"),
+    "beam": ("beam", "/beam 4              answers kept while the best is looked for"),
+    "like": ("like_source", "/like on             answer with as many symbols as the line has"),
+    "ckpt": ("checkpoint", "/ckpt best|last|600  which checkpoint is asked"),
+}
+"""The commands that change a setting: the name it has in a request, and a line of help."""
+_OTHERS = """\
   /copy  /save         the last text, to the clipboard or into the run's folder
   /clear  /help        Esc stops the writing, up and down recall what was entered"""
+
+
+def help_text(task: str) -> str:
+    """The language, as far as it means something to a run of the task."""
+    lines = [f"  {line}" for option, line in _SETTINGS.values() if _fits(option, task)]
+    return "\n".join([f"{_ABOUT[task]} {_SLASHES}", *lines, _OTHERS])
+
+
+def _fits(option: str, task: str) -> bool:
+    """Whether a request to a run of the task may hold an option; a language model is asked for one text at a time."""
+    if task == "language_model" and option == "count":
+        return False
+    return option == "checkpoint" or option in asking(task).options
+
 
 ACTIONS = ("copy", "save", "clear", "help")
 _ON_OFF = {"on": True, "off": False}
 _LONGEST = 100_000
+_MOST = 1000
 
 
 class BadValue(ValueError):
@@ -44,9 +71,17 @@ def read_line(line: str, settings: SampleRequest) -> Reply:
     name, _, value = line[1:].strip().partition(" ")
     if name in ACTIONS and not value.strip():
         return Reply(settings, action=name)
+    if name == "fill" and settings.task == "cloze":
+        return Reply(settings, prompt=value)
     if name not in _SETTERS:
         return Reply(settings, f"unknown command /{name}; /help lists them", wrong=True)
+    if not _fits(_SETTINGS[name][0], settings.task):
+        return Reply(settings, _means_nothing(name, settings.task), wrong=True)
     return _set(name, value.strip(), settings)
+
+
+def _means_nothing(name: str, task: str) -> str:
+    return f"/{name} means nothing to a {task} run, which {asking(task).does}; /help lists what does"
 
 
 def _set(name: str, value: str, settings: SampleRequest) -> Reply:
@@ -60,7 +95,12 @@ def _set(name: str, value: str, settings: SampleRequest) -> Reply:
 
 
 def describe(settings: SampleRequest) -> str:
-    """The settings in one line."""
+    """The settings in one line, as far as they mean something to the task."""
+    if settings.task == "cloze":
+        return f"count {settings.count or 'free'}  ckpt {settings.checkpoint}"
+    if settings.task == "seq2seq":
+        like = "  as long as the line" if settings.like_source else ""
+        return f"beam {settings.beam}  count {settings.count or 1}{like}  ckpt {settings.checkpoint}"
     seed = "free" if settings.seed is None else settings.seed
     how = "greedy" if settings.greedy else f"temp {settings.temperature:g}  topk {settings.top_k or 'off'}"
     return f"{how}  len {settings.length}  seed {seed}  ckpt {settings.checkpoint}"
@@ -94,10 +134,26 @@ def _seed(settings: SampleRequest, value: str) -> SampleRequest:
     return replace(settings, seed=None if value == "off" else _whole(value, 0, 2**31 - 1))
 
 
-def _greedy(settings: SampleRequest, value: str) -> SampleRequest:
+def _count(settings: SampleRequest, value: str) -> SampleRequest:
+    return replace(settings, count=_whole(value, 1, _MOST))
+
+
+def _beam(settings: SampleRequest, value: str) -> SampleRequest:
+    return replace(settings, beam=_whole(value, 1, _MOST))
+
+
+def _like(settings: SampleRequest, value: str) -> SampleRequest:
+    return replace(settings, like_source=_on_or_off(value))
+
+
+def _on_or_off(value: str) -> bool:
     if value not in _ON_OFF:
         raise BadValue("give on or off")
-    return replace(settings, greedy=_ON_OFF[value])
+    return _ON_OFF[value]
+
+
+def _greedy(settings: SampleRequest, value: str) -> SampleRequest:
+    return replace(settings, greedy=_on_or_off(value))
 
 
 def _checkpoint(settings: SampleRequest, value: str) -> SampleRequest:
@@ -119,5 +175,8 @@ _SETTERS: dict[str, Callable[[SampleRequest, str], SampleRequest]] = {
     "len": _length,
     "seed": _seed,
     "greedy": _greedy,
+    "count": _count,
+    "beam": _beam,
+    "like": _like,
     "ckpt": _checkpoint,
 }

@@ -9,9 +9,17 @@ from textual.content import Content
 from textual.widget import Widget
 
 from rnnbench.metrics import perplexity
-from rnnbench.runs.narration import duration, figure
+from rnnbench.runs.figures import (
+    CLOZE,
+    bits_per_character,
+    figure,
+    figure_texts,
+    long_perplexity_name,
+    perplexity_name,
+)
+from rnnbench.runs.narration import duration
 from rnnbench.runs.progress import RunProgress
-from rnnbench.runs.store import CRASHED, FAILED, FINISHED, RUNNING, STOPPED
+from rnnbench.runs.store import CRASHED, FAILED, FINISHED, PAUSED, RUNNING, STOPPED
 from rnnbench.tui import actions
 from rnnbench.tui.attachment import STARTING, Attachment
 from rnnbench.tui.background import in_background
@@ -29,6 +37,7 @@ CURVES_SECONDS = 1.0  # a curve that grows moves everywhere, which is many bytes
 _TAIL_LINES = 6
 STATE_STYLES = {
     RUNNING: "bold $text-success",
+    PAUSED: "bold $text-warning",
     STARTING: "bold $text-warning",
     FINISHED: "bold $text-primary",
     STOPPED: "bold $text-warning",
@@ -124,7 +133,7 @@ class TrainingPane(Pane):
         self.query_one(LearningCurve).show(
             [item for item in series if len(item.steps)], list(_rules(self._attachment.progress))
         )
-        self.query_one(PerplexitySparkline).show(training.values)
+        self.query_one(PerplexitySparkline).show(training.values, perplexity_name(self._attachment.progress.task))
 
     def _show_crash(self) -> None:
         """A trainer that died without a word has left its last words in a file."""
@@ -149,9 +158,10 @@ class TrainingPane(Pane):
 
 
 def _rules(progress: RunProgress) -> Iterator[Rule]:
+    """What counting achieves; no 5-gram beside a cloze model, which has read both sides of what it predicts."""
     if progress.started is not None:
         yield Rule("unigram", perplexity(progress.started.unigram_loss_nats), RULE_STYLES[0])
-        if progress.started.ngram_loss_nats is not None:
+        if progress.started.ngram_loss_nats is not None and progress.task != CLOZE:
             yield Rule("5-gram", perplexity(progress.started.ngram_loss_nats), RULE_STYLES[2])
         yield Rule("uniform", perplexity(progress.started.uniform_loss_nats), RULE_STYLES[1])
 
@@ -174,14 +184,15 @@ def _items(attachment: Attachment) -> Iterator[tuple[str, str]]:
         yield _steps(progress), ""
     if progress.last_step is not None:
         yield f"epoch {progress.epoch:.2f}", ""
-        yield f"{progress.last_step.tokens_per_second:,.0f} tokens/s", ""
+        if progress.tokens_per_second is not None:
+            yield f"{progress.tokens_per_second:,.0f} tokens/s", ""
         yield duration(progress.elapsed_seconds), ""
     if attachment.is_training and progress.seconds_left is not None:
         yield f"{duration(progress.seconds_left)} left", "bold"
     yield from _scores(progress)
 
 
-_SYMBOLS = {RUNNING: "▶ ", STARTING: "… ", FINISHED: "✓ ", STOPPED: "■ ", FAILED: "✗ ", CRASHED: "✗ "}
+_SYMBOLS = {RUNNING: "▶ ", PAUSED: "‖ ", STARTING: "… ", FINISHED: "✓ ", STOPPED: "■ ", FAILED: "✗ ", CRASHED: "✗ "}
 
 
 def _preparing(progress: RunProgress) -> str:
@@ -200,7 +211,12 @@ def _steps(progress: RunProgress) -> str:
 def _scores(progress: RunProgress) -> Iterator[tuple[str, str]]:
     for name, event in (("best validation", progress.best), ("test", progress.test)):
         if event is not None:
-            bits = event.score.bits_per_character
-            yield f"{name} perplexity {figure(event.score.perplexity)}", "bold $text-primary"
+            bits, style = bits_per_character(event.score, progress.task), "bold $text-primary"
+            last = progress.latest if event is progress.best else None
+            beside = f", last {figure(last.score.perplexity)}" if last is not None else ""
+            yield f"{name} {long_perplexity_name(progress.task)} {figure(event.score.perplexity)}{beside}", style
+            short = name.removesuffix(" validation")
             if bits is not None:
-                yield f"{name.removesuffix(' validation')} {bits:.3f} bits/character", "bold $text-primary"
+                yield f"{short} {bits:.3f} bits/character", style
+            for text in figure_texts(event.figures):
+                yield f"{short} {text}", style

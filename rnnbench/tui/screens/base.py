@@ -9,6 +9,7 @@ from textual.events import DescendantBlur, DescendantFocus
 from textual.screen import Screen
 
 from rnnbench.errors import RnnbenchError
+from rnnbench.tui import actions
 from rnnbench.tui.actions import Action
 from rnnbench.tui.panes.bars import KeyLine, StatusLine
 from rnnbench.tui.screens.help import HelpScreen
@@ -30,6 +31,15 @@ class PlaceScreen(Screen[str | None]):
         """Where the user is, most local first."""
         raise NotImplementedError
 
+    @property
+    def run_state(self) -> str:
+        """The state of the run that actions are done to; empty when there is none."""
+        raise NotImplementedError
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Of two actions on one key, do the one that makes sense now."""
+        return not actions.gives_way(action, self.run_state)
+
     def performer(self, action: Action) -> DOMNode:
         """Who has the action's method."""
         return self
@@ -43,14 +53,19 @@ class PlaceScreen(Screen[str | None]):
         """Tell the user something that can wait."""
         self.status.say(message)
 
+    def nothing(self, reason: str) -> None:
+        """Tell the user why nothing was done."""
+        self.status.say(reason, error=True)
+
     def fail(self, error: RnnbenchError) -> None:
         """Tell the user what did not work; its text is never markup."""
         self.status.say(str(error), error=True)
-        self.notify(visible(str(error)), severity="error", markup=False)
+        if not self.status.has_room_for(str(error)):
+            self.notify(visible(str(error)), severity="error", markup=False)
 
     def show_keys(self) -> None:
         """Bring the line of keys up to date."""
-        self.query_one(KeyLine).show(self.places(), self.focused)
+        self.query_one(KeyLine).show(self.places(), self.run_state, self.focused)
 
     def on_descendant_focus(self, event: DescendantFocus) -> None:
         """Other keys mean something now."""

@@ -7,10 +7,9 @@ from typing import ClassVar
 
 from textual import on
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.containers import Vertical
 from textual.content import Content
-from textual.screen import ModalScreen
 from textual.widgets import Input, Static
 
 from rnnbench import config as configuration
@@ -18,9 +17,12 @@ from rnnbench import storage
 from rnnbench.config import RunConfig
 from rnnbench.errors import RnnbenchError
 from rnnbench.runs import jobs
+from rnnbench.tui import actions
 from rnnbench.tui.background import in_background
+from rnnbench.tui.panes.bars import KeyLine
 from rnnbench.tui.panes.fields import LineInput
 from rnnbench.tui.screens.confirm import ConfirmScreen
+from rnnbench.tui.screens.dialog import DialogScreen
 from rnnbench.visible import visible
 from rnnbench.workspace import Workspace
 
@@ -30,10 +32,11 @@ def command_line(config: RunConfig, name: str) -> str:
     return shlex.join(["rnnbench", *jobs.train_command(config, name)])
 
 
-class CommandScreen(ModalScreen[None]):
+class CommandScreen(DialogScreen[None]):
     """Shows the command; saves the TOML."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "dismiss", "Close", show=False)]
+    PLACE = actions.COMMAND
+    BINDINGS: ClassVar[list[BindingType]] = actions.bindings(actions.COMMAND)
 
     def __init__(self, workspace: Workspace, config: RunConfig, name: str) -> None:
         super().__init__()
@@ -44,13 +47,13 @@ class CommandScreen(ModalScreen[None]):
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog") as box:
             box.border_title = "This form as a command"
-            box.border_subtitle = "enter saves the TOML, esc closes"
             yield Static(visible(command_line(self._config, self._run_name)), id="command-line", markup=False)
             where = f"in the workspace {visible(str(self._workspace.root))}"
             yield Static(Content.styled(where, "dim"), markup=False)
             yield Static("Save the whole configuration as TOML:", classes="answers", markup=False)
             yield LineInput(f"{self._run_name}.toml", id="toml-path")
             yield Static("", id="toml-message", markup=False)
+        yield KeyLine()
 
     @on(Input.Submitted, "#toml-path")
     def _save(self, event: Input.Submitted) -> None:

@@ -3,22 +3,22 @@
 from typing import ClassVar
 
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.containers import Vertical
 from textual.content import Content
-from textual.screen import ModalScreen
 from textual.widgets import Static
 
+from rnnbench.tui import actions
+from rnnbench.tui.panes.bars import KeyLine
+from rnnbench.tui.screens.dialog import DialogScreen
 from rnnbench.visible import visible
 
 
-class ConfirmScreen(ModalScreen[bool]):
+class ConfirmScreen(DialogScreen[bool]):
     """Asks; only `y` means yes."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("y", "dismiss(True)", "Yes", show=False),
-        Binding("n,escape,q", "dismiss(False)", "No", show=False),
-    ]
+    PLACE = actions.CONFIRM
+    BINDINGS: ClassVar[list[BindingType]] = actions.bindings(actions.CONFIRM)
 
     def __init__(self, question: str, consequence: str = "") -> None:
         super().__init__()
@@ -31,6 +31,7 @@ class ConfirmScreen(ModalScreen[bool]):
             if self._consequence:
                 yield Static(Content.styled(self._consequence, "dim"), markup=False)
             yield Static(_ANSWERS, markup=False, classes="answers")
+        yield KeyLine()
 
 
 _ANSWERS = Content.assemble(("y", "bold $text-accent"), " yes     ", ("n", "bold $text-accent"), " or esc  no")

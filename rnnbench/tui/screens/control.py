@@ -7,9 +7,10 @@ from typing import TypeVar
 from rnnbench import storage
 from rnnbench.config import RunConfig
 from rnnbench.errors import RnnbenchError
-from rnnbench.runs import jobs
+from rnnbench.runs import jobs, wishes
 from rnnbench.runs.jobs import Job
 from rnnbench.runs.store import Run, RunStore
+from rnnbench.runs.wishes import Wish
 from rnnbench.tui.background import in_background
 from rnnbench.tui.screens.base import PlaceScreen
 from rnnbench.tui.screens.confirm import ConfirmScreen
@@ -52,6 +53,11 @@ class RunControl:
             lambda: self._work(lambda: jobs.ask(run, "stop"), lambda _: self._screen.say(f"asked {run.name} to stop")),
         )
 
+    def wish(self, run: Run, *asked: Wish) -> None:
+        """Ask a run that is going for something that its log will say was done."""
+        self._screen.say(f"asked {run.name} to {' and '.join(wish.words for wish in asked)} ...")
+        self._work(partial(_ask, run, asked), lambda _: None)
+
     def delete(self, run: Run, then: Callable[[], object]) -> None:
         """Ask the user, then delete the run."""
         self._confirm(
@@ -88,3 +94,8 @@ class RunControl:
     def _failed(self, error: RnnbenchError) -> None:
         self._starting = False
         self._screen.fail(error)
+
+
+def _ask(run: Run, asked: tuple[Wish, ...]) -> None:
+    for wish in asked:
+        wishes.ask(run, wish)

@@ -3,22 +3,24 @@
 from typing import ClassVar
 
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.containers import VerticalScroll
 from textual.content import Content
-from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from rnnbench.tui import actions
 from rnnbench.tui.cells import padded
+from rnnbench.tui.panes.bars import KeyLine
+from rnnbench.tui.screens.dialog import DialogScreen
 
 _TITLES = {actions.WORKBENCH: "Everywhere on the workbench", actions.RUNS: "In the list of runs"}
 
 
-class HelpScreen(ModalScreen[None]):
+class HelpScreen(DialogScreen[None]):
     """Made from the registry, so it cannot miss an action."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,question_mark,q,enter", "dismiss", "Close", show=False)]
+    PLACE = actions.HELP
+    BINDINGS: ClassVar[list[BindingType]] = actions.bindings(actions.HELP)
 
     def __init__(self, places: tuple[str, ...], about: str) -> None:
         super().__init__()
@@ -28,8 +30,8 @@ class HelpScreen(ModalScreen[None]):
     def compose(self) -> ComposeResult:
         with VerticalScroll(classes="dialog", id="help") as box:
             box.border_title = "Help"
-            box.border_subtitle = "esc closes"
             yield Static(Content("\n").join(self._lines()), markup=False)
+        yield KeyLine()
 
     def _lines(self) -> list[Content]:
         lines = [Content(line) for line in self._about.splitlines()]

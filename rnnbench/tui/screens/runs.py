@@ -10,8 +10,10 @@ from textual.binding import BindingType
 from textual.widgets import DataTable, Static
 
 from rnnbench.errors import UsageError
+from rnnbench.runs import wishes
 from rnnbench.runs.jobs import Job
-from rnnbench.runs.store import CRASHED, FAILED, FINISHED, RUNNING, STOPPED, Run, RunStore
+from rnnbench.runs.store import CRASHED, FAILED, FINISHED, PAUSED, RUNNING, STOPPED, TRAINED, Run, RunStore
+from rnnbench.runs.wishes import Wish
 from rnnbench.tui import actions
 from rnnbench.tui.background import in_background
 from rnnbench.tui.run_rows import COLUMNS, RunReader, RunRow
@@ -20,8 +22,15 @@ from rnnbench.tui.screens.control import RunControl
 from rnnbench.workspace import Workspace
 
 REFRESH_SECONDS = 2.0
-_STYLES = {RUNNING: "bold green", FINISHED: "blue", STOPPED: "yellow", FAILED: "bold red", CRASHED: "bold red"}
-_NUMBERS = {"step", "perplexity", "bits/char", "age"}
+_STYLES = {
+    RUNNING: "bold green",
+    PAUSED: "bold yellow",
+    FINISHED: "blue",
+    STOPPED: "yellow",
+    FAILED: "bold red",
+    CRASHED: "bold red",
+}
+_NUMBERS = {"step", "perplexity", "bits/char", "age", "pseudo-ppl"}
 
 
 class RunsScreen(PlaceScreen):
@@ -30,7 +39,8 @@ class RunsScreen(PlaceScreen):
     ABOUT = (
         "Every run of this workspace, the one that changed last on top. The perplexity is the best one on the "
         "validation text. It counts tokens, so it compares only runs with the same tokens; bits per character compare "
-        "any two runs on the same text."
+        "any two runs on the same text. A cloze model has a pseudo-perplexity (pseudo-ppl) instead, which "
+        "compares with no perplexity."
     )
     BINDINGS: ClassVar[list[BindingType]] = actions.bindings(actions.RUNS)
 
@@ -60,6 +70,11 @@ class RunsScreen(PlaceScreen):
         return (actions.RUNS,)
 
     @property
+    def run_state(self) -> str:
+        row = self._selected_row()
+        return row.state if row is not None else ""
+
+    @property
     def _table(self) -> "DataTable[Text]":
         return self.query_one("#runs-table", DataTable)
 
@@ -82,6 +97,7 @@ class RunsScreen(PlaceScreen):
         self._rows, self._cells = rows, cells
         count = f"{len(rows):,} runs" if len(rows) != 1 else "1 run"
         self.query_one("#runs-title", Static).update(f"Runs: {count}" if rows else "There are no runs yet.")
+        self.show_keys()
 
     def _refill(self, cells: dict[str, tuple[str, ...]]) -> None:
         name = self._selected_name() or self._first
@@ -92,8 +108,12 @@ class RunsScreen(PlaceScreen):
             self._table.move_cursor(row=list(cells).index(name))
 
     def _selected_name(self) -> str | None:
+        row = self._selected_row()
+        return row.name if row is not None else None
+
+    def _selected_row(self) -> RunRow | None:
         row = self._table.cursor_row
-        return self._rows[row].name if 0 <= row < len(self._rows) else None
+        return self._rows[row] if 0 <= row < len(self._rows) else None
 
     def _selected(self) -> Run | None:
         name = self._selected_name()
@@ -107,6 +127,11 @@ class RunsScreen(PlaceScreen):
         event.stop()
         self.dismiss(self._selected_name())
 
+    @on(DataTable.RowHighlighted)
+    def _row_highlighted(self, event: "DataTable.RowHighlighted") -> None:
+        event.stop()
+        self.show_keys()
+
     def action_close(self) -> None:
         """Back to the workbench, which keeps its run."""
         self.dismiss(None)
@@ -118,8 +143,29 @@ class RunsScreen(PlaceScreen):
 
     def action_resume(self) -> None:
         """Go on with the selected run."""
-        if run := self._selected():
+        if self.run_state == FINISHED:
+            self.nothing(f"{self._selected_name()} has finished: open it (enter) and press u to train on")
+        elif self.run_state == PAUSED:
+            self.action_go_on()
+        elif run := self._selected():
             self._control.resume(run.name, self._resumed)
+
+    def action_pause(self) -> None:
+        """Let the selected run save and wait."""
+        self._wish(wishes.PAUSE)
+
+    def action_go_on(self) -> None:
+        """Let the selected run go on after a pause."""
+        self._wish(wishes.CONTINUE)
+
+    def _wish(self, wish: Wish) -> None:
+        if (run := self._selected()) is None:
+            return
+        reason = wishes.refusal(wish, self.run_state) if self.run_state in TRAINED else "is not training"
+        if reason:
+            self.nothing(f"{run.name} {reason}")
+        else:
+            self._control.wish(run, wish)
 
     def _resumed(self, job: Job) -> None:
         self.say(f"resuming {job.run.name}")

@@ -1,5 +1,6 @@
 """The first screen: the four panes, and the run that is open in them."""
 
+from functools import partial
 from typing import ClassVar
 
 from textual import on
@@ -12,9 +13,9 @@ from textual.events import DescendantFocus, Resize
 
 from rnnbench.config import RunConfig
 from rnnbench.errors import ExitCode, RnnbenchError, UsageError
+from rnnbench.runs.figures import figure, perplexity_name
 from rnnbench.runs.jobs import Job
-from rnnbench.runs.narration import figure
-from rnnbench.runs.store import RUNNING, Run, RunStore
+from rnnbench.runs.store import FINISHED, PAUSED, TRAINED, Run, RunStore
 from rnnbench.tui import actions
 from rnnbench.tui.actions import Action
 from rnnbench.tui.attachment import Attachment, JobEnded
@@ -27,10 +28,9 @@ from rnnbench.tui.panes.generate import GeneratePane
 from rnnbench.tui.panes.model import ModelPane
 from rnnbench.tui.panes.pane import Pane, pane_of
 from rnnbench.tui.panes.training import STATE_STYLES, TrainingPane
-from rnnbench.tui.screens.base import PlaceScreen
 from rnnbench.tui.screens.command import CommandScreen
 from rnnbench.tui.screens.confirm import ConfirmScreen
-from rnnbench.tui.screens.control import RunControl
+from rnnbench.tui.screens.steering import SteeringScreen
 from rnnbench.visible import visible
 from rnnbench.workspace import Workspace
 
@@ -38,18 +38,15 @@ WIDE_COLUMNS, TALL_ROWS = 100, 24
 _ORDERLY = (ExitCode.DONE, ExitCode.HUNG_UP, ExitCode.INTERRUPTED, ExitCode.TERMINATED)
 
 
-class WorkbenchScreen(PlaceScreen):
+class WorkbenchScreen(SteeringScreen):
     """Four panes side by side, or one at a time where there is no room for that."""
 
     BINDINGS: ClassVar[list[BindingType]] = actions.bindings(actions.WORKBENCH)
 
     def __init__(self, workspace: Workspace, run: str | None = None) -> None:
-        super().__init__()
-        self._workspace = workspace
+        super().__init__(workspace)
         self._wanted = run
         self._active = actions.CORPORA
-        self._control = RunControl(self, workspace)
-        self.attachment: Attachment | None = None
 
     def compose(self) -> ComposeResult:
         yield PaneTabs()
@@ -219,10 +216,11 @@ class WorkbenchScreen(PlaceScreen):
         self._summarise()
         self._model.refresh_name()
         if job is None:
-            in_background(self, run.config, self._fill_form, self.fail)
+            in_background(self, run.config, partial(self._fill_form, run.name), self.fail)
 
-    def _fill_form(self, config: RunConfig) -> None:
+    def _fill_form(self, name: str, config: RunConfig) -> None:
         self._model.fill(config)
+        self.say(f"the form is filled from run {name}")
 
     def _close_run(self) -> None:
         if self.attachment is not None:
@@ -240,6 +238,10 @@ class WorkbenchScreen(PlaceScreen):
     def _events_arrived(self, event: EventsArrived) -> None:
         if attachment := self._attached(event.run_name):
             self._training.touch(attachment.take(event.events))
+            self.tell_answers()
+            self.show_keys()
+            if task := attachment.progress.task:
+                self._generate.take_task(task)
             self._summarise()
 
     @on(StateChanged)
@@ -265,6 +267,7 @@ class WorkbenchScreen(PlaceScreen):
         self._training.touch([])
         self._summarise()
         self._model.refresh_name()
+        self.show_keys()
 
     def _summarise(self) -> None:
         """The open run in the status line, where its own pane cannot be seen."""
@@ -273,7 +276,8 @@ class WorkbenchScreen(PlaceScreen):
             self.status.summarise(Content(""))
             return
         state, progress = attachment.state, attachment.progress
-        best = f"  perplexity {figure(progress.best.score.perplexity)}" if progress.best else ""
+        name = perplexity_name(progress.task)
+        best = f"  {name} {figure(progress.best.score.perplexity)}" if progress.best else ""
         step = f"  step {progress.step:,}" if progress.step else ""
         self.status.summarise(
             Content.assemble(
@@ -291,10 +295,11 @@ class WorkbenchScreen(PlaceScreen):
             self._refuse(error)
             return
         attachment = self.attachment
-        if attachment is None or attachment.state != RUNNING:
+        if attachment is None or attachment.state not in TRAINED:
             self._control.start(config, name, self._started)
             return
-        question = f"{attachment.run.name} is still training. Start {name} beside it?"
+        does = "is paused" if attachment.state == PAUSED else "is still training"
+        question = f"{attachment.run.name} {does}. Start {name} beside it?"
         self.app.push_screen(
             ConfirmScreen(question, "Both will be slower. The running one goes on when another is opened."),
             lambda yes: self._control.start(config, name, self._started) if yes else None,
@@ -305,28 +310,29 @@ class WorkbenchScreen(PlaceScreen):
         self.open(job.run, job)
         self.action_show_pane(actions.TRAINING)
 
-    def action_stop(self) -> None:
-        """Stop the open run."""
-        if self.attachment is None or not self.attachment.is_training:
-            self._nothing("no run is training here")
+    def action_train_on(self) -> None:
+        """Fill the form for a run that goes on where a finished one ended."""
+        if self.attachment is None or self.attachment.state != FINISHED:
+            self.nothing("no finished run is open")
         else:
-            self._control.stop(self.attachment.run)
+            run = self.attachment.run
+            in_background(self, run.config, partial(self._offer_more, run.name), self.fail)
 
-    def action_resume(self) -> None:
-        """Go on with the open run."""
-        if self.attachment is None:
-            self._nothing("no run is open")
-        elif self.attachment.is_training:
-            self._nothing(f"{self.attachment.run.name} is training already")
+    def _offer_more(self, name: str, config: RunConfig) -> None:
+        begins = self._model.fill_to_train_on(name, config)
+        self._activate(actions.MODEL)
+        self._model.enter_budget()
+        how = "begins with its weights" if begins else "begins anew, as pairs have to"
+        self.say(f"{name} has finished. This form is a new run that {how}: choose a budget, then esc and s start it")
+
+    def action_show_samples(self) -> None:
+        """Page through what the open run wrote."""
+        from rnnbench.tui.screens.samples import SamplesScreen
+
+        if (attachment := self.attachment) is None:
+            self.nothing("no run is open")
         else:
-            self._control.resume(self.attachment.run.name, self._resumed)
-
-    def _resumed(self, job: Job) -> None:
-        self.say(f"resuming {job.run.name}")
-        self.open(job.run, job)
-
-    def _nothing(self, message: str) -> None:
-        self.status.say(message, error=True)
+            self.app.push_screen(SamplesScreen(lambda: attachment.progress.samples, attachment.progress.task))
 
     def action_show_runs(self) -> None:
         """The list of runs; comes back with the name of one to open."""

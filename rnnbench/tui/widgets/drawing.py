@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from rich.cells import cell_len, set_cell_size
 
-from rnnbench.runs.narration import figure
+from rnnbench.runs.figures import figure
 from rnnbench.tui.widgets import scale as axes
 from rnnbench.tui.widgets.envelope import Envelope
 from rnnbench.tui.widgets.scale import Scale
@@ -212,9 +212,9 @@ def _step_range(series: Sequence[Series]) -> tuple[float, float]:
 
 
 def _step_labels(left: float, right: float, across: int, indent: int) -> str:
-    """The axis of steps: its name below the other axis' labels, and numbers centred below their places."""
+    """The axis of steps: its name below the other axis' labels, and whole numbers centred below their places."""
     line = "step"[:indent].ljust(indent)
-    for value in axes.linear_ticks(left, right, max(across // 10, 2)):
+    for value in (tick for tick in axes.linear_ticks(left, right, max(across // 10, 2)) if tick == int(tick)):
         text = axes.label(value)
         middle = indent + round((value - left) / (right - left) * (across - 1))
         start = min(max(middle - len(text) // 2, indent), indent + across - len(text))

@@ -1,9 +1,11 @@
 """A log of any length: only the rows that can be seen are ever rendered."""
 
 from collections.abc import Iterable
+from typing import ClassVar
 
 from rich.cells import cell_len, set_cell_size
 from rich.segment import Segment
+from textual.binding import Binding, BindingType
 from textual.geometry import Size
 from textual.scroll_view import ScrollView
 from textual.selection import Selection
@@ -23,6 +25,19 @@ def fitted(line: str, width: int) -> str:
     return set_cell_size(text, width - 1) + "…" if width > 0 else ""
 
 
+def part(line: str, start: int, width: int) -> str:
+    """What can be seen of an untrusted line from cell `start` on; an ellipsis stands for what is cut at either end."""
+    if not start:
+        return fitted(line, width)
+    text = visible(line, limit=4 * (start + width) + 1)
+    skipped = used = 0
+    while used <= start and skipped < len(text):
+        used += cell_len(text[skipped])
+        skipped += 1
+    rest = " " * (used - start - 1) + text[skipped:]  # half a wide character leaves a blank
+    return fitted(f"…{rest}", width) if used > start else ""
+
+
 class LogView(ScrollView, can_focus=True):
     """Plain lines, the newest at the end.
 
@@ -33,10 +48,16 @@ class LogView(ScrollView, can_focus=True):
     LogView { overflow-x: hidden; overflow-y: auto; scrollbar-size-vertical: 1; }
     """
 
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("left", "shift(-1)", "Sideways", show=False),
+        Binding("right", "shift(1)", "Sideways", show=False),
+    ]
+
     def __init__(self, *, name: str | None = None, id: str | None = None, classes: str | None = None) -> None:
         super().__init__(name=name, id=id, classes=classes)
         self.following = True
         self._lines: list[str] = []
+        self._start = 0  # the first cell that is seen of each line
 
     @property
     def line_count(self) -> int:
@@ -60,6 +81,7 @@ class LogView(ScrollView, can_focus=True):
     def clear(self) -> None:
         """Forget every line, and follow again."""
         self._lines.clear()
+        self._start = 0
         self._fit()
         self.follow()
         self.refresh()
@@ -85,6 +107,15 @@ class LogView(ScrollView, can_focus=True):
         """To the end at once: an animation would never catch up with a growing log."""
         self.follow()
 
+    def action_shift(self, by: int) -> None:
+        """Half a width to the side, no further than to the end of the longest line that is seen."""
+        width, top = self.scrollable_content_region.width, self.scroll_offset.y
+        seen = self._lines[top : top + self.scrollable_content_region.height]
+        most = max((cell_len(visible(line)) for line in seen), default=0) - width
+        start = self._start + by * max(width // 2, 1)
+        self._start = max(min(start, max(most, 0) if by > 0 else start), 0)
+        self.refresh()
+
     def watch_scroll_y(self, old_value: float, new_value: float) -> None:
         """Let go of the end when the user leaves it, take hold again when the user comes back."""
         super().watch_scroll_y(old_value, new_value)
@@ -101,16 +132,17 @@ class LogView(ScrollView, can_focus=True):
         """One visible row."""
         width, style = self.scrollable_content_region.width, self.rich_style
         row = self.scroll_offset.y + y
-        text = fitted(self._lines[row], width) if row < len(self._lines) else ""
+        text = part(self._lines[row], self._start, width) if row < len(self._lines) else ""
         strip = Strip(self._segments(text, row)).adjust_cell_length(width, style)
-        return strip.apply_offsets(0, row)
+        return strip.apply_offsets(self._start, row)
 
     def _segments(self, text: str, row: int) -> list[Segment]:
         style, selection = self.rich_style, self.text_selection
         span = selection.get_span(row) if selection else None
         if span is None:
             return [Segment(text, style)]
-        start, end = span[0], len(text) if span[1] == -1 else span[1]
+        start, end = span[0], len(text) + self._start if span[1] == -1 else span[1]
+        start, end = (max(place - self._start, 0) for place in (start, end))
         marked = style + self.screen.get_component_rich_style("screen--selection")
         return [Segment(text[:start], style), Segment(text[start:end], marked), Segment(text[end:], style)]
 

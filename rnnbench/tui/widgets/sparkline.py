@@ -7,13 +7,13 @@ from rich.segment import Segment
 from textual.strip import Strip
 from textual.widget import Widget
 
-from rnnbench.runs.narration import figure
+from rnnbench.runs.figures import figure
 from rnnbench.tui.widgets.envelope import Envelope
 from rnnbench.tui.widgets.scale import round_up
 
 _BARS, _ASCII_BARS = "▁▂▃▄▅▆▇█", "_.-=+*%#"
-_LABEL = "perplexity "
-_NOTHING = "perplexity: no steps yet"
+_LABEL = "perplexity"
+_NOTHING = "no steps yet"
 
 
 def bars(levels: Sequence[float | None], *, ascii: bool = False) -> str:
@@ -52,13 +52,15 @@ class PerplexitySparkline(Widget):
     ) -> None:
         super().__init__(name=name, id=id, classes=classes)
         self.ascii = ascii
-        self.text = _NOTHING
+        self.label = _LABEL
+        self.text = ""
         self._values: Sequence[float] = ()
         self._envelope = Envelope()
 
-    def show(self, values: Sequence[float]) -> None:
-        """Show a history of perplexities. Pass the same growing sequence again: only new points are read."""
-        self._values = values
+    def show(self, values: Sequence[float], label: str = _LABEL) -> None:
+        """Show a history of perplexities, or of what the label says. Pass the same growing sequence again: only new
+        points are read."""
+        self._values, self.label = values, label
         self._envelope.follow(range(len(values)), values)
         self._redraw()
 
@@ -79,9 +81,9 @@ class PerplexitySparkline(Widget):
     def _line(self, width: int) -> str:
         points = len(self._values)
         if not points:
-            return _NOTHING
+            return f"{self.label}: {_NOTHING}"
         value = f" {figure(self._values[-1])}"
-        room = width - len(_LABEL) - len(value)
+        room = width - len(self.label) - 1 - len(value)
         if room < 1:
-            return _LABEL.rstrip() + value
-        return _LABEL + bars(levels(self._envelope, points, room), ascii=self.ascii) + value
+            return self.label + value
+        return f"{self.label} " + bars(levels(self._envelope, points, room), ascii=self.ascii) + value

@@ -1,0 +1,28 @@
+"""What dialogs have in common: they lie over a screen, and only their own keys are shown while they are open."""
+
+from typing import ClassVar, TypeVar
+
+from textual import on
+from textual.screen import ModalScreen
+
+from rnnbench.tui.panes.bars import KeyLine
+
+Result = TypeVar("Result")
+
+
+class DialogScreen(ModalScreen[Result]):
+    """A dialog. Its `compose` yields a KeyLine beside its box: that covers the line of the screen below."""
+
+    PLACE: ClassVar[str] = ""
+
+    def on_mount(self) -> None:
+        """Show the keys."""
+        self.query_one(KeyLine).show_dialog(self.PLACE)
+
+    @on(KeyLine.Picked)
+    async def _key_picked(self, event: KeyLine.Picked) -> None:
+        event.stop()
+        if event.action.built_in:
+            self.app.simulate_key(event.action.keys[0])
+        else:
+            await self.app.run_action(event.action.call, self)
