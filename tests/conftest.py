@@ -110,7 +110,7 @@ def make_config() -> MakeConfig:
             "corpus": {"file": "small"},
             "model": {"hidden": 8, "embedding": 6},
             "training": {"batch_size": 4, "steps_per_sequence": 8, "max_steps": 20},
-            "evaluation": {"sample_length": 20},
+            "evaluation": {"sample_length": 20, "train_tokens": 0},
             "machine": {"device": "cpu", "threads": 1},
         }
         return configuration.validate(configuration.merge(small, tables))

@@ -280,6 +280,9 @@ class EvaluationConfig(Section):
     every_epochs: Annotated[float | None, Off] = _option(
         None, "Evaluate also each time that so many epochs have passed, such as 0.5; or off", gt=0, le=1_000_000
     )
+    train_tokens: int = _option(
+        8192, "Training tokens scored with frozen weights beside the validation; 0 for none", ge=0, le=1_000_000_000
+    )
     sample_prompts: Texts = _option((), "Texts the samples of a run begin from; none: the start of the validation text")
     sample_length: int = _option(160, "Tokens sampled at each evaluation; 0 for none", ge=0, le=10000)
     sample_temperature: float = _option(0.8, "Temperature of those samples", gt=0, le=100)

@@ -63,7 +63,9 @@ class _Tally:
             spelling_nats=split.spelling_nats,
             tokens_given=tokens_given,
         )
-        return Result(score, {f"accuracy_at_{k}": hits / scored for k, hits in self._hits.items()} if scored else {})
+        return Result(
+            split.name, score, {f"accuracy_at_{k}": hits / scored for k, hits in self._hits.items()} if scored else {}
+        )
 
 
 def score(

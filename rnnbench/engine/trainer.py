@@ -211,7 +211,7 @@ def diverged(step: int, loss_nats: float, norm: float, rate: float) -> DivergedE
 
 
 def _evaluate(session: Session) -> Iterator[Event]:
-    """Score the validation split, save when it is the best so far, and let the model write.
+    """Score validation and some of the training text, save when it is the best so far, and let the model write.
 
     When asked to stop in the middle, the run is saved as it was before; it will evaluate again when resumed.
     """
@@ -219,25 +219,29 @@ def _evaluate(session: Session) -> Iterator[Event]:
     try:
         with optimization.averaged(session.optimizer):
             result = session.task.score("validation", session.control.check)
+            trained = session.config.evaluation.train_tokens
+            frozen = session.task.score_training(trained, session.control.check) if trained else None
     except Stopped:
         yield session.save()
         raise
     seconds = time.perf_counter() - began
     best = session.judge(result.score.loss_nats, seconds)
-    yield _evaluated(session.position.step, "validation", result, seconds, best=best)
+    yield _evaluated(session.position.step, result, seconds, best=best)
+    if frozen is not None:
+        yield _evaluated(session.position.step, frozen, 0.0, best=False)
     if session.config.evaluation.sample_length:
         yield from obeying.draw_samples(session)
     if best:
         yield session.save()
 
 
-def _evaluated(step: int, split: str, result: Result, seconds: float, *, best: bool) -> EvaluationDone:
+def _evaluated(step: int, result: Result, seconds: float, *, best: bool) -> EvaluationDone:
     score = result.score
     if not math.isfinite(score.loss_nats):
         raise diverged(step, score.loss_nats, math.nan, math.nan)
     return EvaluationDone(
         step=step,
-        split=split,
+        split=result.split,
         loss_nats=score.loss_nats,
         tokens_scored=score.tokens_scored,
         tokens_total=score.tokens_total,
@@ -273,7 +277,7 @@ def _test(session: Session) -> EvaluationDone:
     load_weights(session.network, checkpoints.load(manifest))
     began = time.perf_counter()
     result = session.task.score("test", session.control.check)
-    return _evaluated(manifest.step, "test", result, time.perf_counter() - began, best=False)
+    return _evaluated(manifest.step, result, time.perf_counter() - began, best=False)
 
 
 class Report:

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,6 +37,10 @@ class Split:
 
     def __len__(self) -> int:
         return len(self.ids)
+
+    def beginning(self, tokens: int) -> "Split":
+        """The first tokens alone. What their text weighs is not known, so no figure per character follows from them."""
+        return replace(self, ids=self.ids[:tokens], characters=0, bytes=0, unknown_tokens=0, spelling_nats=0.0)
 
 
 @dataclass(frozen=True)

@@ -406,3 +406,15 @@ def test_a_model_with_another_vocabulary_is_refused(trainings, tiny):
     checkpoints.save(run.checkpoints, foreign, manifest.loss_nats)
     with pytest.raises(CheckpointError, match="vocabulary of run run is not the one"):
         open_model(run)
+
+
+def test_training_text_is_scored_with_frozen_weights(trainings, tiny):
+    """Beside each validation, with its weights: what evaluating those tokens gives, and how much of the text it is."""
+    run = trainings.run("run", tiny(evaluation={"train_tokens": 120}))
+    events = of(EvaluationDone, trainings.go_on(run))
+    frozen = [event for event in events if event.split == "train"]
+    assert [event.step for event in frozen] == [event.step for event in events if event.split == "validation"]
+    assert all(event.tokens_scored == 119 and not event.best for event in frozen)
+    assert 0.1 < frozen[0].score.coverage < 0.3 and frozen[0].score.bits_per_character is None
+    progress = run.progress()
+    assert {event.split for event in (progress.latest, progress.best)} == {"validation"}

@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from torch import Tensor
@@ -85,10 +85,19 @@ class Update:
 
 @dataclass(frozen=True)
 class Result:
-    """A scored split: the loss, and named secondary figures such as an accuracy, each between 0 and 1 or as named."""
+    """A scored split: its loss, and named secondary figures such as an accuracy, each between 0 and 1 or as named.
 
+    The name is that of the data that was scored, not of what somebody meant to score.
+    """
+
+    split: str
     score: Score
     figures: Mapping[str, float] = field(default_factory=dict)
+
+
+def of_all(result: Result, tokens: int) -> Result:
+    """The score of a part, said to be one of so many tokens: its coverage follows."""
+    return replace(result, score=replace(result.score, tokens_total=tokens))
 
 
 class Task(ABC):
@@ -124,6 +133,10 @@ class Task(ABC):
     @abstractmethod
     def score(self, split: str, check: Check) -> Result:
         """How well the network predicts a split, every token once."""
+
+    @abstractmethod
+    def score_training(self, most: int, check: Check) -> Result:
+        """How well frozen weights predict about `most` tokens of the training split, of whose total the score tells."""
 
     @abstractmethod
     def samples(self) -> Iterator[tuple[str, str]]:

@@ -10,7 +10,7 @@ from rnnbench.engine import causality, evaluation, filling, precision
 from rnnbench.engine.bidirectional import ClozeModel
 from rnnbench.engine.filling import Gaps
 from rnnbench.engine.launch import ALONE, Place
-from rnnbench.engine.tasks.base import Check, Result, Task, Update
+from rnnbench.engine.tasks.base import Check, Result, Task, Update, of_all
 from rnnbench.engine.window_batches import WindowBatches
 from rnnbench.text.corpora import EncodedCorpus
 
@@ -51,6 +51,11 @@ class ClozeTask(Task):
     def score(self, split: str, check: Check) -> Result:
         """The pseudo-loss over every token, and how often the right one was the first, or among the first five."""
         return evaluation.measure_missing(self.network, self._corpus.split(split), check=check)
+
+    def score_training(self, most: int, check: Check) -> Result:
+        """The same of the beginning of the training split."""
+        split = self._corpus.split("train")
+        return of_all(evaluation.measure_missing(self.network, split.beginning(most), check=check), len(split))
 
     def samples(self) -> Iterator[tuple[str, str]]:
         """Each prompt with its blanks, and its best fillings: the whole text and how probable they are."""

@@ -11,7 +11,7 @@ from rnnbench.engine.batches import RandomLengths, Sequential, make_batches
 from rnnbench.engine.launch import ALONE, Place
 from rnnbench.engine.models import LanguageModel
 from rnnbench.engine.small_steps import StepsTaken, make_small_steps
-from rnnbench.engine.tasks.base import Check, Result, Task, Update
+from rnnbench.engine.tasks.base import Check, Result, Task, Update, of_all
 from rnnbench.text.corpora import EncodedCorpus
 
 _SEARCHED = 2000  # tokens of the validation text in which a line is looked for
@@ -66,6 +66,11 @@ class LanguageModelTask(Task):
     def score(self, split: str, check: Check) -> Result:
         """Every token but the first, the state carried."""
         return evaluation.measure(self.network, self._corpus.split(split), check=check)
+
+    def score_training(self, most: int, check: Check) -> Result:
+        """The same of the beginning of the training split."""
+        split = self._corpus.split("train")
+        return of_all(evaluation.measure(self.network, split.beginning(most), check=check), len(split))
 
     def samples(self) -> Iterator[tuple[str, str]]:
         """How the network continues each prompt, or the first whole line of the validation text."""

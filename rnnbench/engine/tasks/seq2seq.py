@@ -1,16 +1,17 @@
 """Answering a line: an encoder-decoder on pairs, scored by the known answers and by its own."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import torch
 from torch import Tensor
 
 from rnnbench.config import RunConfig
 from rnnbench.engine import causality, precision
-from rnnbench.engine.answers import answer_split, figures, longest_answer
+from rnnbench.engine.answers import answer_split, evenly, figures, longest_answer
 from rnnbench.engine.decoding import DecodeChoices, answer
 from rnnbench.engine.encoder_decoder import EncoderDecoder
-from rnnbench.engine.pair_batches import PairBatches, in_order
+from rnnbench.engine.pair_batches import PairBatches, Places, in_order
 from rnnbench.engine.tasks.base import Check, Result, Task, Update
 from rnnbench.metrics import LossReducer, Score
 from rnnbench.text import normalization
@@ -68,6 +69,12 @@ class Seq2SeqTask(Task):
         most = _ANSWERED.get(split, _ANSWERED_WHILE_TRAINING)
         return measure_pairs(self.network, self._pairs.vocabulary, part, most, longest, check)
 
+    def score_training(self, most: int, check: Check) -> Result:
+        """The loss over some training pairs at even distances; no answers are looked for."""
+        split = self._pairs.split("train")
+        places = evenly(split, max(most * len(split) // split.target_tokens, 1))
+        return Result(split.name, replace(_teacher_forced(self.network, split, check, places), characters=0, bytes=0))
+
     def samples(self) -> Iterator[tuple[str, str]]:
         """The greedy answer to each prompt, or to the first source lines of the validation split."""
         pairs, choices = self._pairs, DecodeChoices(longest=longest_answer(self._pairs.split("train")))
@@ -93,14 +100,14 @@ def measure_pairs(
 ) -> Result:
     """Every target token and <eos> given the true ones before it, and figures of at most `most` greedy answers."""
     score = _teacher_forced(network, split, check)
-    return Result(score, figures(answer_split(network, vocabulary, split, most, longest, check)))
+    return Result(split.name, score, figures(answer_split(network, vocabulary, split, most, longest, check)))
 
 
 @torch.inference_mode()
-def _teacher_forced(network: EncoderDecoder, split: PairSplit, check: Check) -> Score:
+def _teacher_forced(network: EncoderDecoder, split: PairSplit, check: Check, places: Places | None = None) -> Score:
     network.eval()
     reducer, device = LossReducer(), network.output.weight.device
-    for batch in in_order(split, _SCORED_NUMBERS):
+    for batch in in_order(split, _SCORED_NUMBERS, places):
         check()
         parts = (part.to(device) for part in (batch.source_SB, batch.inputs_TB, batch.targets_TB))
         loss, _ = network.loss(*parts)

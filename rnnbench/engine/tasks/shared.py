@@ -71,6 +71,10 @@ class SharedTask(Task):
         """How well the network predicts a split; one process does it alone."""
         return self._task.score(split, check)
 
+    def score_training(self, most: int, check: Check) -> Result:
+        """How well the network predicts a part of the training split; one process does it alone."""
+        return self._task.score_training(most, check)
+
     def samples(self) -> Iterator[tuple[str, str]]:
         """What the network makes of each prompt; one process does it alone."""
         return self._task.samples()
