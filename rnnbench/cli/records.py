@@ -126,6 +126,7 @@ def run_record(run: Run) -> Record:
         "parameters": started.parameters if started else None,
         "progress": {
             "train": training_record(progress),
+            "train_frozen": evaluation_record(progress.frozen, task),
             "validation": evaluation_record(progress.latest, task),
             "best": evaluation_record(progress.best, task),
             "test": evaluation_record(progress.test, task),

@@ -1,11 +1,11 @@
-"""runs: list, show, delete."""
+"""runs: list, show, rename, delete; the larger commands have files of their own."""
 
 import time
 from typing import Annotated
 
 import typer
 
-from rnnbench.cli import output, records
+from rnnbench.cli import comparing, export, output, records
 from rnnbench.cli.records import Record
 from rnnbench.errors import UsageError
 from rnnbench.runs.figures import CLOZE, figure, figure_texts, long_perplexity_name
@@ -13,7 +13,11 @@ from rnnbench.runs.narration import Narrator, duration
 from rnnbench.runs.store import CRASHED, FAILED, PAUSED, RunStore
 from rnnbench.visible import visible
 
-app = typer.Typer(help="The run store: list, show, delete.", no_args_is_help=True, rich_markup_mode=None)
+app = typer.Typer(
+    help="The run store: list, show, compare, plot, export, rename, delete.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
 Json = Annotated[bool, typer.Option("--json", help="Answer in JSON.")]
 
 
@@ -104,7 +108,13 @@ def _lines(record: Record) -> list[str]:
             f"training     {training['optimizer']} {training['learning_rate']:g}, batches of "
             f"{_batch(config)}, seed {training['seed']}"
         ]
-    for label, key in (("train", "train"), ("validation", "validation"), ("best", "best"), ("test", "test")):
+    for label, key in (
+        ("train", "train"),
+        ("train frozen", "train_frozen"),
+        ("validation", "validation"),
+        ("best", "best"),
+        ("test", "test"),
+    ):
         lines += [f"{label:<12} {_figures(progress[key], record['task'])}"] if progress[key] else []
     for name, figures in (record["baselines"] or {}).items():
         side = "  (left to right)" if record["task"] == CLOZE and name == "5-gram" else ""
@@ -140,6 +150,22 @@ def _figures(figures: Record, task: str) -> str:
     if figures.get("kind") == "running":
         text += "  (running)" + ("  memorised" if figures["memorised"] else "")
     return text
+
+
+app.command()(comparing.compare)
+app.command()(comparing.plot)
+app.command()(export.export)
+
+
+@app.command()
+def rename(
+    context: typer.Context,
+    old: Annotated[str, typer.Argument(metavar="OLD", show_default=False)],
+    new: Annotated[str, typer.Argument(metavar="NEW", show_default=False)],
+) -> None:
+    """Give a run another name."""
+    RunStore(context.obj).rename(old, new)
+    output.say(f"renamed {old} to {new}")
 
 
 @app.command()

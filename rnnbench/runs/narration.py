@@ -159,7 +159,8 @@ class Narrator:
         best = "  best so far" if event.best else ""
         unknown = f"  unknown {score.out_of_vocabulary_rate:.2%}" if score.unknown_tokens else ""
         figures = "".join(f"  {text}" for text in figure_texts(event.figures))
-        return f"{event.split} at step {event.step}: {score_text(score, self._task)}{figures}{unknown}{covered}{best}"
+        split = "train (frozen weights)" if event.split == "train" else event.split
+        return f"{split} at step {event.step}: {score_text(score, self._task)}{figures}{unknown}{covered}{best}"
 
 
 def _unusual(precision: str) -> str:

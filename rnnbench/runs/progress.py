@@ -164,6 +164,11 @@ class RunProgress:
         return min(found, key=lambda event: event.loss_nats, default=None)
 
     @property
+    def frozen(self) -> EvaluationDone | None:
+        """The last score of training text with the weights of a validation."""
+        return next((event for event in reversed(self.evaluations) if event.split == "train"), None)
+
+    @property
     def test(self) -> EvaluationDone | None:
         """The score on the test split, taken once, at the end."""
         return next((event for event in reversed(self.evaluations) if event.split == "test"), None)

@@ -213,6 +213,16 @@ class RunStore:
         if not run.config_file.exists():
             storage.remove_folder(run.folder)
 
+    def rename(self, name: str, new: str) -> Run:
+        """Give a run another name. Raises UnavailableError while it is being trained, UsageError for a name in use."""
+        run, renamed = self.find(name), self.run(new)
+        with run.locked():
+            try:
+                storage.move_folder(run.folder, renamed.folder)
+            except FileExistsError:
+                raise UsageError(f"{new} is taken", "choose another name, or delete that run first") from None
+        return renamed
+
     def delete(self, name: str) -> None:
         """Remove a run and everything in it. Raises UnavailableError while it is being trained."""
         run = self.find(name)

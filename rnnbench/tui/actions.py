@@ -170,15 +170,12 @@ def bindings(place: str) -> list[BindingType]:
     ]
 
 
-def gives_way(call: str, state: str) -> bool:
-    """Whether another action on the same key makes sense with a run in that state, and this one does not."""
-    mine = [action for action in ACTIONS if action.call == call and not action.applies(state)]
-    rivals = [action for action in ACTIONS if action.states and action.applies(state)]
-    return any(_share(one.keys, other.keys) and _share(one.where, other.where) for one in mine for other in rivals)
-
-
-def _share(some: tuple[str, ...], others: tuple[str, ...]) -> bool:
-    return bool(set(some) & set(others))
+def gives_way(call: str, state: str, places: tuple[str, ...]) -> bool:
+    """Whether another action on the same key makes sense in the places with a run in that state, and this does not."""
+    here = list(actions_for(*places))
+    mine = [action for action in here if action.call == call and not action.applies(state)]
+    rivals = [action for action in here if action.states and action.applies(state)]
+    return any(set(action.keys) & set(rival.keys) for action in mine for rival in rivals)
 
 
 @runtime_checkable

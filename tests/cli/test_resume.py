@@ -19,7 +19,7 @@ def train(cli, small):
     def run(name, stop_at=None, steps=30):
         def on_line(line):
             record = json.loads(line)
-            if record["event"] == "EvaluationDone" and record["step"] == stop_at:
+            if (record.get("split"), record.get("step")) == ("validation", stop_at):
                 os.kill(os.getpid(), signal.SIGTERM)
 
         words = ("train", "--headless", "--json", "--corpus", "small", "--run", name, "--max-steps", steps, *small)
@@ -43,7 +43,8 @@ def test_a_resumed_run_is_the_run_in_one_go(train, cli, workspace):
     store = RunStore(workspace)
 
     def on_line(line):
-        if json.loads(line)["event"] == "EvaluationDone" and json.loads(line)["step"] == 20:
+        record = json.loads(line)
+        if (record.get("split"), record.get("step")) == ("validation", 20):
             os.kill(os.getpid(), signal.SIGINT)
 
     assert cli("resume", "pieces", "--headless", "--json", on_line=on_line).code == 130

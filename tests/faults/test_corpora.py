@@ -600,7 +600,7 @@ def test_a_text_changed_since_training_is_refused_by_name(
     """One letter of it is enough; the checkpoint stays, and with the old text the run goes on."""
 
     def stop(line: bytes) -> None:
-        if json.loads(line)["event"] == "EvaluationDone":
+        if json.loads(line).get("split") == "validation":
             os.kill(os.getpid(), signal.SIGTERM)
 
     words = ("--corpus", "small", "--run", "tm", "--max-steps", "30", "--set", "evaluation.every_steps=5", "--json")

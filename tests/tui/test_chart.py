@@ -53,6 +53,14 @@ step 0             100            200
 """)
 
 
+@pytest.mark.parametrize("last", [1, 2, 3, 4, 7])
+def test_steps_are_whole_numbers(last):
+    """The axis of a run of a few steps names no half steps."""
+    steps = _picture([_series([5.0] * last, every=1)], width=90).splitlines()[-1].split()
+    assert steps[0] == "step" and steps[1] == "0" and len(steps) > 2
+    assert all(text.isdigit() for text in steps[1:])
+
+
 def test_a_falling_perplexity_in_braille():
     """The same curve with eight dots to a cell."""
     assert _picture([_series(FALLING)], look=Look()) == _art("""

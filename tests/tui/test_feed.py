@@ -7,7 +7,7 @@ import pytest
 from textual.message import Message
 
 from rnnbench import config as configuration
-from rnnbench.runs.events import Event, RunFinished, SettingChanged, Warned, to_line
+from rnnbench.runs.events import Event, RunContinued, RunFinished, RunPaused, SettingChanged, Warned, to_line
 from rnnbench.runs.log import EventFollower, EventWriter
 from rnnbench.runs.store import Run, RunStore
 from rnnbench.tui.feed import TICK_SECONDS, RunFeed
@@ -124,6 +124,17 @@ def test_the_state_follows_the_lock_and_the_last_event(feed, inbox, run):
     with run.locked():
         states.append(inbox.state())
     assert states == ["running", "stopped", "running"]
+
+
+def test_a_pause_is_a_state(feed, inbox, log, run):
+    """It comes and goes with its events, while the lock stays."""
+    with run.locked():
+        feed.start()
+        assert inbox.state() == "running"
+        log.append(RunPaused(step=1))
+        assert inbox.state() == "paused"
+        log.append(RunContinued(step=1))
+        assert inbox.state() == "running"
 
 
 def test_a_run_whose_process_died_has_crashed(feed, inbox, log):

@@ -7,7 +7,7 @@ from textual.geometry import Offset
 from textual.selection import Selection
 
 from rnnbench.tui.widgets import log_view
-from rnnbench.tui.widgets.log_view import LogView, fitted
+from rnnbench.tui.widgets.log_view import LogView, fitted, part
 
 
 class Logs(App[None]):
@@ -159,3 +159,32 @@ async def test_selected_text_can_be_copied():
         await pilot.pause()
         assert app.log_view.get_selection(selection) == ("ne\nt␛w", "\n")
         assert app.log_view.render_line(1) != plain
+
+
+@pytest.mark.parametrize(
+    ("start", "width", "expected"),
+    [(0, 5, "abcd…"), (3, 5, "…efg…"), (5, 5, "…ghij"), (8, 5, "…j"), (9, 5, "…"), (12, 5, "")],
+)
+def test_a_part_of_a_line(start, width, expected):
+    """What is cut at either end is marked, and stands in its own cell."""
+    assert part("abcdefghij", start, width) == expected
+
+
+def test_half_a_wide_character_is_a_blank():
+    """The other characters stay where they are."""
+    assert part("中文句子", 2, 6) == "… 句子"
+    assert part("中文句子", 1, 7) == "…文句子"
+
+
+async def test_long_lines_are_read_sideways():
+    """Right goes on to the end of the longest line that is seen and no further, left comes back."""
+    app = Logs()
+    async with app.run_test(size=(10, 3)) as pilot:
+        app.log_view.append(["0123456789abcdefghij", "short"])
+        app.log_view.focus()
+        await pilot.press("right")
+        assert app.rows()[:2] == ["…6789abcd…", ""]
+        await pilot.press("right", "right", "right")
+        assert app.rows()[0] == "…bcdefghij"
+        await pilot.press("left", "left", "left")
+        assert app.rows()[:2] == ["012345678…", "short"]

@@ -41,6 +41,13 @@ async def test_arriving_events_move_header_curve_and_log(bench, make_run, script
             assert "█" in shown(it, script, PerplexitySparkline)
 
 
+async def test_the_last_validation_stands_beside_the_best(bench, make_run, script):
+    """A run that gets worse says so in its header."""
+    make_run("r", script.started(), script.evaluated(1, math.log(4.5)), script.evaluated(2, math.log(6)))
+    async with bench(script.WIDE) as it:
+        await it.see("best validation perplexity 4.500, last 6.000")
+
+
 async def test_finished_run_shows_its_whole_history(bench, make_run, script):
     """Opening a run that is over folds its log from the first byte, and the log ends at its end."""
     events = [script.step(number, 2.0) for number in range(1, 301)]
@@ -157,7 +164,8 @@ async def test_a_cloze_run_has_no_perplexity(bench, make_run, script):
     make_run("r", begun, *(script.step(number, 2.0) for number in range(1, 61)), score, sample, script.finished(60))
     async with bench(script.WIDE) as it:
         await it.see("best validation pseudo-perplexity 4.500", "best accuracy at 1 61.2 %", "a_c -> abc")
-        assert "bits/character" not in it.text() and "5-gram 6" not in shown(it, script, LearningCurve)
+        head = script.widget_text(it.screen.query_one("#training-head"))
+        assert "bits/character" not in head and "5-gram 6" not in shown(it, script, LearningCurve)
         assert shown(it, script, PerplexitySparkline).startswith("pseudo-perplexity ")
 
 

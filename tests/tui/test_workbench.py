@@ -160,6 +160,7 @@ async def test_opens_on_the_newest_run_and_fills_the_form_from_it(bench, make_ru
     async with bench(script.WIDE) as it:
         form = it.screen.query_one(ModelPane).form
         await it.until(lambda: form.texts.get("model.hidden") == "77")
+        assert it.screen.status.message == "the form is filled from run old"
         assert form.texts == {
             "corpus.file": "story.txt",
             "model.hidden": "77",

@@ -90,7 +90,7 @@ class StatusLine(Static):
 
     def has_room_for(self, message: str) -> bool:
         """Whether the whole message can be read here."""
-        return cell_len(visible(message)) <= self.content_size.width - self._summary.cell_length - len(_GAP)
+        return cell_len(visible(message)) <= self.content_size.width
 
     def _forget(self) -> None:
         """What was said a while ago is not news any more, and may not be true any more."""
@@ -98,9 +98,11 @@ class StatusLine(Static):
         self._draw()
 
     def _draw(self) -> None:
-        gap = _GAP if self._summary.plain and self._message else ""
+        """The summary makes room for a message that does not fit beside it; it is back when that is forgotten."""
         said = Content.styled(self._message, "$text-error" if self._error else "")
-        self.update(Content.assemble(self._summary, gap, said), layout=False)
+        beside = self._summary.cell_length + len(_GAP) + said.cell_length <= self.content_size.width
+        parts = [part for part in (self._summary if beside or not said else None, said) if part]
+        self.update(Content(_GAP).join(parts), layout=False)
 
 
 def _footer(places: tuple[str, ...], state: str) -> list[Action]:

@@ -176,7 +176,9 @@ class ModelPane(Pane):
     def _show_corpus(self) -> None:
         name = self.form.texts.get(CORPUS, "")
         shown = (visible(name), "bold $text-success") if name else ("none chosen (pane 1)", "$text-warning")
-        self.query_one("#model-corpus", Paragraph).show(Content.assemble(f"{'corpus':<20}", shown))
+        base = self.form.texts.get(START_FROM, "")
+        begins = (f"  from {visible(base)}" if base else "", "dim")
+        self.query_one("#model-corpus", Paragraph).show(Content.assemble(f"{'corpus':<20}", shown, begins))
 
     def _show_size(self, problems: dict[str, str] | None = None) -> None:
         """Parameters and memory, or what is wrong where no row says it."""

@@ -38,7 +38,7 @@ class PlaceScreen(Screen[str | None]):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Of two actions on one key, do the one that makes sense now."""
-        return not actions.gives_way(action, self.run_state)
+        return not actions.gives_way(action, self.run_state, self.places())
 
     def performer(self, action: Action) -> DOMNode:
         """Who has the action's method."""

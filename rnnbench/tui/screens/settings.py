@@ -34,7 +34,7 @@ class SettingsScreen(DialogScreen[Changes]):
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog") as box:
-            box.border_title = f"Change {visible(self._run_name)} while it trains"
+            box.border_title = f"Settings of {visible(self._run_name)}"
             for item in self._present:
                 with Horizontal(classes="field"):
                     yield Static(f"{item.title:<{LABEL_WIDTH}}", classes="setting-label", markup=False)

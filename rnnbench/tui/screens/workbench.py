@@ -322,8 +322,8 @@ class WorkbenchScreen(SteeringScreen):
         begins = self._model.fill_to_train_on(name, config)
         self._activate(actions.MODEL)
         self._model.enter_budget()
-        how = "begins with its weights" if begins else "begins anew, as pairs have to"
-        self.say(f"{name} has finished. This form is a new run that {how}: choose a budget, then esc and s start it")
+        how = "begins with its weights" if begins else "begins anew, as pairs must"
+        self.say(f"{name} has finished; this new run {how}: set a budget, esc, s")
 
     def action_show_samples(self) -> None:
         """Page through what the open run wrote."""
