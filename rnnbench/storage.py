@@ -103,7 +103,12 @@ def sync_folder(path: Path) -> None:
 
 def write_json(path: Path, value: Any) -> None:
     """Write a value as indented UTF-8 JSON; numbers that are not finite are refused."""
-    write_file(path, json.dumps(value, ensure_ascii=False, allow_nan=False, indent=1).encode() + b"\n")
+    write_file(path, as_json(value))
+
+
+def as_json(value: Any) -> bytes:
+    """A value as a JSON file holds it."""
+    return json.dumps(value, ensure_ascii=False, allow_nan=False, indent=1).encode() + b"\n"
 
 
 def read_file(path: Path, *, limit: int | None = None) -> bytes:
@@ -279,6 +284,18 @@ def rename(path: Path, target: Path) -> None:
         sync_folder(target.parent)
     except OSError as error:
         raise explain(error, "write", target) from error
+
+
+def move_folder(path: Path, target: Path) -> None:
+    """Give a folder another name, durably. Raises FileExistsError when that name is taken."""
+    make_folder(target, exclusive=True)  # claims the name: a rename takes the place of an empty folder only
+    try:
+        os.rename(path, target)
+        sync_folder(target.parent)
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            os.rmdir(target)  # fails where it is not empty, so nothing of anybody is lost
+        raise explain(error, "rename", path) from error
 
 
 def remove_file(path: Path) -> None:

@@ -1,4 +1,4 @@
-"""runs: list, show, delete, as tables and as the JSON of the contract."""
+"""runs: list, show, rename, delete, as tables and as the JSON of the contract."""
 
 import json
 import os
@@ -201,3 +201,26 @@ def test_a_planted_link_is_not_deleted(cli, workspace, make_config, tmp_path):
     answer = cli("runs", "delete", "link", "--yes")
     assert answer.code == 2 and "link" in answer.err
     assert (elsewhere / "config.json").is_file()
+
+
+def test_rename(cli, workspace, make_config, complaint):
+    """The run has its new name, and nothing else has changed; a name in use is refused."""
+    config = make_config()
+    RunStore(workspace).create("old", config)
+    RunStore(workspace).create("other", config)
+    answer = cli("runs", "rename", "old", "new")
+    assert (answer.code, answer.out) == (0, "") and "old to new" in answer.err
+    assert RunStore(workspace).find("new").config() == config
+    for name, told in (("other", "taken"), ("../new", "not a run name")):
+        answer = cli("runs", "rename", "new", name)
+        assert answer.code == 2 and told in complaint(answer)
+    assert sorted(path.name for path in workspace.runs.iterdir()) == ["new", "other"]
+
+
+def test_a_run_that_is_being_trained_keeps_its_name(cli, workspace, make_config, complaint, held_elsewhere):
+    """Exit code 3 with the process that has it."""
+    run = RunStore(workspace).create("tm", make_config())
+    with held_elsewhere(run.folder) as pid:
+        answer = cli("runs", "rename", "tm", "new")
+        assert answer.code == 3 and f"process {pid}" in complaint(answer)
+    assert [path.name for path in workspace.runs.iterdir()] == ["tm"]

@@ -442,3 +442,44 @@ def test_progress_is_read_from_the_disk_each_time(store: RunStore, config: RunCo
 def test_the_space_left_for_a_folder_that_is_not_there_yet(tmp_path: Path) -> None:
     """Before a run is made, the disk that will hold it is asked."""
     assert space_left(tmp_path / "runs" / "one") > 0
+
+
+def test_a_renamed_run_is_whole_under_one_name(store: RunStore, config: RunConfig) -> None:
+    """Everything is under the new name and nothing under the old one."""
+    run = store.create("one", config)
+    run.events_file.write_text("{}\n")
+    renamed = store.rename("one", "two")
+    assert renamed == store.find("two") and renamed.config() == config and renamed.events_file.read_text() == "{}\n"
+    assert [found.name for found in store.runs()] == ["two"] and not run.folder.exists()
+
+
+def test_a_name_in_use_is_not_taken(store: RunStore, config: RunConfig) -> None:
+    """Another run, a folder that is only reserved, a file or a link of that name: refused, and all is as it was."""
+    store.create("one", config)
+    store.create("two", config)
+    reserved = store.reserve("three").folder
+    (store.folder / "four").write_text("mine")
+    (store.folder / "five").symlink_to(store.folder / "nowhere")
+    for name in ("one", "two", "three", "four", "five"):
+        with pytest.raises(UsageError, match="taken"):
+            store.rename("one", name)
+    assert [run.name for run in store.runs()] == ["one", "two"]
+    assert list(reserved.iterdir()) == [] and (store.folder / "four").read_text() == "mine"
+
+
+def test_a_failed_rename_leaves_the_run_under_one_name(
+    store: RunStore, config: RunConfig, faulty_os: Callable[..., Any]
+) -> None:
+    """Whichever system call goes wrong, the run is whole under the old name or the new one, and no folder is left."""
+    nth, reached = 1, True
+    while reached:
+        store.create("one", config)
+        faulty = faulty_os(nth, fail=errno.EIO)
+        with contextlib.suppress(RnnbenchError, OSError):
+            store.rename("one", "two")
+        reached, nth = faulty.reached, nth + 1
+        faulty_os()
+        (run,) = store.runs()
+        assert run.config() == config and [path.name for path in store.folder.iterdir()] == [run.name]
+        store.delete(run.name)
+    assert nth > 3
