@@ -195,6 +195,8 @@ class RunProgress:
         """How much of the budget is used, by steps or by the clock, whichever is nearer its end."""
         if self.started is None:
             return None
+        if self.finished is not None and self.finished.reason == "finished":
+            return 1.0  # a clock leaves room for the last scores, and early stopping for nothing
         parts = []
         if self.started.planned_steps:
             parts.append(self.step / self.started.planned_steps)

@@ -156,6 +156,12 @@ def again(facts: TokenizerFacts) -> Tokenizer:
     return make(facts.name, engine=facts.engine, data=facts.data)
 
 
+def expression(facts: TokenizerFacts) -> str:
+    """The regular expression whose matches are the tokens; empty for a tokenizer that is none."""
+    pattern = _PATTERNS.get(facts.name)
+    return pattern.pattern if pattern else ""
+
+
 def split(facts: TokenizerFacts, text: str) -> list[str]:
     """The tokens of a short text, such as a prompt."""
     tokenizer = again(facts)

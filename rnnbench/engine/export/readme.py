@@ -11,6 +11,7 @@ from rnnbench.engine.export.tensors import FIRST_STATE, in_torch_layout, state_s
 from rnnbench.engine.models import TORCH_LAYERS
 from rnnbench.text import normalization, tokenizers
 from rnnbench.text.vocabulary import Vocabulary
+from rnnbench.visible import visible
 
 _LENGTH = 200  # tokens that the example writes
 
@@ -68,7 +69,7 @@ def _reading(exported: Exported) -> str:
         sentences.append(f'Tokens are the matches of `r"{expression}"`.')
     elif facts.name != "character":
         engine = f" ({facts.engine} {facts.version})" if facts.engine else ""
-        sentences.append(f"Text is cut into tokens by {facts.name}{engine}.")
+        sentences.append(f"Text is cut into tokens by {visible(facts.name + engine, limit=80)}.")
         if facts.data:
             sentences.append("What it needs to cut text is `tokenizer.data` in `vocabulary.json`.")
     if changed := normalization.switches(exported.config.text):
