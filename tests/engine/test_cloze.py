@@ -36,7 +36,9 @@ def make(vocabulary=VOCABULARY, **values):
 
 def as_split(ids):
     """A split of these ids; what its text weighs does not matter here."""
-    return SimpleNamespace(ids=np.asarray(ids), characters=len(ids), bytes=len(ids), unknown_tokens=0, spelling_nats=0)
+    return SimpleNamespace(
+        name="validation", ids=np.asarray(ids), characters=len(ids), bytes=len(ids), unknown_tokens=0, spelling_nats=0
+    )
 
 
 def numbers(*shape):
