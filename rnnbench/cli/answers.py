@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 
 from rnnbench.cli import output
-from rnnbench.cli.sample import warn_of_unknown
+from rnnbench.cli.origins import Shown
+from rnnbench.cli.sample import check_unknown
 from rnnbench.engine import decoding
 from rnnbench.engine.decoding import Answer, DecodeChoices
 from rnnbench.engine.encoder_decoder import EncoderDecoder
@@ -21,25 +22,27 @@ class Wanted:
     count: int = 1
     beam: int = 1
     like_source: bool = False
+    length_penalty: float = 1.0
 
     def choices(self) -> DecodeChoices:
         """As the search takes it; a beam keeps as many answers as are wanted."""
-        return DecodeChoices(beam=max(self.beam, self.count), like_source=self.like_source)
+        width = max(self.beam, self.count)
+        return DecodeChoices(beam=width, like_source=self.like_source, length_penalty=self.length_penalty)
 
 
-def answer(model: LoadedModel, prompt: str | None, wanted: Wanted, *, as_json: bool) -> None:
+def answer(model: LoadedModel, prompt: str | None, wanted: Wanted, shown: Shown) -> None:
     """The best answers, one on a line; several to a line are followed by a tab and their log-probability in nats.
 
     A blank line of standard input is answered by a blank line, so that lines and answers stay side by side.
     """
-    if not as_json:
+    if not (shown.as_json or shown.headed):
         output.say(f"checkpoint of step {model.step}")
     for line in _lines() if prompt is None else [prompt]:
         if prompt is None and not line.strip():
-            if not as_json:
+            if not shown.as_json:
                 output.data("")
             continue
-        _show(model, model.read(line), wanted, as_json=as_json)
+        show(model, model.read(line), wanted, shown)
         if sys.stdout is not None:
             sys.stdout.flush()
 
@@ -56,12 +59,13 @@ def _lines() -> Iterator[str]:
         yield line.decode("utf-8", "replace").rstrip("\r\n")
 
 
-def _show(model: LoadedModel, line: str, wanted: Wanted, *, as_json: bool) -> None:
-    warn_of_unknown(model, line)
+def show(model: LoadedModel, line: str, wanted: Wanted, shown: Shown) -> None:
+    """The best answers to a line that was read as the model reads."""
+    check_unknown(model, line, shown.unknown)
     for found in answers_to(model, line, wanted):
-        if as_json:
+        if shown.as_json:
             record = {"schema_version": output.SCHEMA_VERSION, "prompt": line, **asdict(found)}
-            output.data(json_module.dumps({**record, "checkpoint": model.step}, ensure_ascii=False))
+            output.data(json_module.dumps({**record, **shown.origin.record()}, ensure_ascii=False))
         else:
             beside = f"\t{found.log_probability_nats:.4f}" if wanted.count > 1 else ""
             output.data(f"{visible(found.text)}{beside}")

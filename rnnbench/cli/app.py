@@ -9,7 +9,7 @@ import typer
 from typer.exceptions import TyperException
 
 from rnnbench import __version__
-from rnnbench.cli import control, corpora, demo, evaluate, inspect, output, presets, runs, sample, train
+from rnnbench.cli import control, corpora, demo, evaluate, inspect, output, presets, repl, runs, sample, train
 from rnnbench.cli.output import SETTINGS
 from rnnbench.errors import ExitCode, RnnbenchError, Stopped, UsageError
 from rnnbench.workspace import Workspace
@@ -59,6 +59,7 @@ def _main(
 
 train.register(app)
 sample.register(app)
+repl.register(app)
 evaluate.register(app)
 control.register(app)
 inspect.register(app)

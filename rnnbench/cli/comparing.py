@@ -2,7 +2,7 @@
 
 import sys
 from shutil import get_terminal_size
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -11,8 +11,8 @@ from rnnbench.cli import output, records
 from rnnbench.cli.records import Record
 from rnnbench.errors import UsageError
 from rnnbench.metrics import perplexity
+from rnnbench.runs import comparing
 from rnnbench.runs.figures import figure, perplexity_name
-from rnnbench.runs.narration import duration
 from rnnbench.runs.progress import RunProgress
 from rnnbench.runs.store import Run, RunStore
 from rnnbench.visible import visible
@@ -31,16 +31,16 @@ def compare(context: typer.Context, runs: Runs, json: Json = False) -> None:
     found = _find(context, runs)
     if len(found) < 2:
         raise UsageError("one run cannot be compared with itself", "name two or more")
-    told = [_told(records.run_record(run)) for run in found]
-    differing = configuration.differences(run.config() for run in found)
     if json:
-        output.json_data({"runs": told, "differences": differing})
+        told = [_told(records.run_record(run)) for run in found]
+        output.json_data({"runs": told, "differences": configuration.differences(run.config() for run in found)})
         return
-    rows = [[label, *texts] for label, texts in _rows(told) if any(text != "-" for text in texts)]
-    rows += [[key, *map(_setting, values)] for key, values in differing.items()]
+    compared = [comparing.read(run) for run in found]
+    settings = comparing.setting_rows(compared)
+    rows = [[row.label, *row.texts] for row in (*comparing.figure_rows(compared), *settings)]
     output.table(["", *(run.name for run in found)], rows)
-    if any(key.startswith(("corpus.", "text.")) for key in differing):
-        output.say("the texts or their tokens differ: compare bits/character, and those only on the same text")
+    if comparing.texts_differ(settings):
+        output.say(comparing.OTHER_TEXTS)
 
 
 def _find(context: typer.Context, names: list[str]) -> list[Run]:
@@ -55,44 +55,6 @@ def _told(record: Record) -> Record:
     plain = {name: record[name] for name in ("name", "task", "state", "step", "planned_steps", "parameters")}
     scores = {name: progress[name] for name in ("best", "test")}
     return {**plain, **scores, **{name: progress[name] for name in ("tokens_per_second", "elapsed_seconds")}}
-
-
-def _rows(told: list[Record]) -> list[tuple[str, list[str]]]:
-    """The figures as text, a row for each; a pseudo-perplexity never stands in the row of perplexities."""
-    rows = [
-        ("state", [str(record["state"]) for record in told]),
-        ("step", [f"{record['step']:,}" for record in told]),
-        ("parameters", [_whole(record["parameters"]) for record in told]),
-    ]
-    for split in ("best", "test"):
-        scores = [record[split] or {} for record in told]
-        label = "best validation" if split == "best" else "test"
-        rows += [
-            (f"{label} perplexity", [_figure(score.get("perplexity")) for score in scores]),
-            (f"{label} pseudo-perplexity", [_figure(score.get("pseudo_perplexity")) for score in scores]),
-            (f"{label} bits/character", [_decimals(score.get("bits_per_character"), 3) for score in scores]),
-            (f"{label} loss, nats", [_decimals(score.get("loss_nats"), 4) for score in scores]),
-        ]
-    times = [record["elapsed_seconds"] for record in told]
-    rows.append(("tokens/s", [_whole(record["tokens_per_second"]) for record in told]))
-    return [*rows, ("trained for", [duration(seconds) if seconds else "-" for seconds in times])]
-
-
-def _figure(value: float | None) -> str:
-    return "-" if value is None else figure(value)
-
-
-def _decimals(value: float | None, places: int) -> str:
-    return "-" if value is None else f"{value:.{places}f}"
-
-
-def _whole(value: float | None) -> str:
-    return "-" if value is None else f"{value:,.0f}"
-
-
-def _setting(value: Any) -> str:
-    """A setting as it is written in a file of settings, without its quotes."""
-    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 # -- curves --------------------------------------------------------------------------------------------------------

@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 from rnnbench import storage
 from rnnbench.cli import colour, output, pictures
-from rnnbench.cli.colour import Combine, Glyphs, Piece, Scale
+from rnnbench.cli.colour import Glyphs, Piece
+from rnnbench.runs import ramp
 from rnnbench.runs.figures import figure
+from rnnbench.runs.ramp import Combine, Scale
 from rnnbench.text import tokenizers
 from rnnbench.visible import visible
 
@@ -48,7 +50,7 @@ def surprisal(subject: "Subject", wanted: "Wanted") -> None:
     score = found.score(subject.cut)
     bits = (found.nats_N / math.log(2)).tolist()
     pieces = [Piece(text, value) for text, value in zip(subject.cut.pieces, bits, strict=True)]
-    _draw(Colouring(pieces, BITS, colour.add, "surprisal in bits, 9 for all from 9 on"), subject, wanted)
+    _draw(Colouring(pieces, BITS, ramp.add, "surprisal in bits, 9 for all from 9 on"), subject, wanted)
     if wanted.as_json:
         tokens = (_token_record(subject, found, place) for place in range(len(subject.cut)))
         _json_with_tokens(_surprisal_record(subject, found, score, wanted.top), tokens)
@@ -70,7 +72,7 @@ def unit(subject: "Subject", wanted: "Wanted") -> None:
     pieces = [Piece(text, value) for text, value in zip(subject.cut.pieces, values, strict=True)]
     scale = Scale.over(values)
     legend = f"unit {named}: 0 is {min(values):.3f}, 9 is {max(values):.3f}"
-    _draw(Colouring(pieces, scale, colour.later, legend), subject, wanted)
+    _draw(Colouring(pieces, scale, ramp.later, legend), subject, wanted)
     if wanted.as_json:
         tokens = ({"text": plain(piece.text), "activation": piece.value} for piece in pieces)
         _json_with_tokens({**head(subject), "what": "unit", "unit": str(named)}, tokens)
@@ -137,7 +139,7 @@ def _draw(colouring: Colouring, subject: "Subject", wanted: "Wanted") -> None:
 
 def _key() -> str:
     """The levels, each in its colour."""
-    levels = [Glyphs(f" {level} ", 3, level) for level in range(colour.LEVELS)]
+    levels = [Glyphs(f" {level} ", 3, level) for level in range(ramp.LEVELS)]
     return colour.coloured(levels) if output.colours() else "0 to 9:"
 
 

@@ -4,7 +4,8 @@ import re
 from collections.abc import Sequence
 from html import escape
 
-from rnnbench.cli.colour import LEVELS, RAMP, Glyphs, ink, rgb, runs
+from rnnbench.cli.colour import Glyphs, runs
+from rnnbench.runs.ramp import LEVELS, RAMP, ink, rgb
 from rnnbench.visible import visible
 
 _CELL, _LINE = 8.4, 18  # pixels: a cell's width at 14 pixels of most monospaced fonts, and a line's height

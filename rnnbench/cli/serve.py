@@ -12,14 +12,15 @@ from typing import Any
 from pydantic import Field, ValidationError
 
 from rnnbench.cli import answers
-from rnnbench.engine import checkpoints
+from rnnbench.engine import beams, checkpoints
+from rnnbench.engine.beams import BeamChoices
 from rnnbench.engine.bidirectional import ClozeModel
 from rnnbench.engine.filling import fill
 from rnnbench.engine.loading import LoadedModel, open_model
 from rnnbench.engine.models import LanguageModel
-from rnnbench.engine.sampling import Decoding, generate
+from rnnbench.engine.sampling import Decoding, generate, ids_before
 from rnnbench.errors import RnnbenchError, UsageError
-from rnnbench.runs.asking import Sampling, asking, refuse_others
+from rnnbench.runs.asking import Sampling, Unknown, asking, refuse_others, refuse_unknown
 from rnnbench.runs.store import Run
 
 _FILLINGS = 5
@@ -36,7 +37,9 @@ class Request(Sampling):
     seed: int | None = Field(None, ge=0, lt=2**63)
     count: int | None = Field(None, ge=1, le=1000)
     beam: int = Field(1, ge=1, le=1000)
+    length_penalty: float = Field(1.0, ge=0, le=10)
     like_source: bool = False
+    unknown: Unknown = "replace"
     checkpoint: str = "best"
     cancel: bool = False
 
@@ -94,7 +97,7 @@ def serve(run: Run) -> None:
 
 def _options(task: str) -> tuple[str, ...]:
     """What a request may hold; a language model writes one text for each, and no prompt before it."""
-    left_out = ("count", "echo", "novelty") if task == "language_model" else ()
+    left_out = ("count", "from_corpus", "echo", "novelty") if task == "language_model" else ()
     return tuple(name for name in asking(task).options if name not in left_out)
 
 
@@ -113,9 +116,12 @@ def _model(run: Run, checkpoint: str, loaded: tuple[str, LoadedModel] | None) ->
 
 
 def _continue(model: LoadedModel, request: Request, inbox: Inbox) -> None:
+    assert isinstance(model.network, LanguageModel)
+    if request.beam > 1:
+        _search(model, model.network, request, inbox)
+        return
     seed = secrets.randbelow(2**31) if request.seed is None else request.seed
     prompt = _begin(model, request, seed)
-    assert isinstance(model.network, LanguageModel)
     decoding = Decoding(**request.model_dump(include=set(Sampling.model_fields)), seed=seed)
     began, total, nats, cancelled = time.perf_counter(), 0, 0.0, False
     for token in generate(model.network, model.vocabulary, prompt, decoding):
@@ -124,10 +130,25 @@ def _continue(model: LoadedModel, request: Request, inbox: Inbox) -> None:
         if inbox.left(request):
             cancelled = True
             break
-    rate = total / max(time.perf_counter() - began, 1e-9)
+    _wrote(request, total, nats, time.perf_counter() - began, cancelled=cancelled)
+
+
+def _search(model: LoadedModel, network: LanguageModel, request: Request, inbox: Inbox) -> None:
+    """The likeliest text that a beam finds, told at once; what is said of drawing does not matter."""
+    prompt, began = _begin(model, request, None), time.perf_counter()
+    choices = BeamChoices(request.beam, request.length, request.length_penalty, request.stop, request.banned)
+    before = ids_before(model.vocabulary, prompt)
+    found = [] if inbox.left(request) else beams.search(network, model.vocabulary, before, choices)
+    tokens, nats = (found[0].tokens, found[0].log_probability_nats) if found else (0, 0.0)
+    if found:
+        _answer("token", request.id, text=found[0].text)
+    _wrote(request, tokens, nats, time.perf_counter() - began, cancelled=not found)
+
+
+def _wrote(request: Request, tokens: int, nats: float, seconds: float, *, cancelled: bool) -> None:
+    rate = round(tokens / max(seconds, 1e-9), 1)
     _answer(
-        "done", request.id, tokens=total, log_probability_nats=nats, tokens_per_second=round(rate, 1),
-        cancelled=cancelled,
+        "done", request.id, tokens=tokens, log_probability_nats=nats, tokens_per_second=rate, cancelled=cancelled
     )  # fmt: skip
 
 
@@ -142,7 +163,7 @@ def _fill(model: LoadedModel, request: Request, inbox: Inbox) -> None:
 
 def _reply(model: LoadedModel, request: Request, inbox: Inbox) -> None:
     began, prompt = time.perf_counter(), _begin(model, request, None)
-    wanted = answers.Wanted(request.count or 1, request.beam, request.like_source)
+    wanted = answers.Wanted(request.count or 1, request.beam, request.like_source, request.length_penalty)
     found = [] if inbox.left(request) else answers.answers_to(model, prompt, wanted)
     for one in found:
         _answer("answer", request.id, text=one.text, tokens=one.tokens, log_probability_nats=one.log_probability_nats)
@@ -159,6 +180,7 @@ def _count(request: Request) -> int:
 def _begin(model: LoadedModel, request: Request, seed: int | None) -> str:
     """Say which checkpoint is asked and what of the prompt it does not know; the prompt as the model reads it."""
     prompt = model.read(request.prompt)
+    refuse_unknown(model.unknown(prompt), request.unknown)
     _answer("begun", request.id, step=model.step, seed=seed, unknown=model.unknown(prompt)[:20])
     return prompt
 

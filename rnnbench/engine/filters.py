@@ -1,10 +1,11 @@
-"""What may be drawn next: each filter takes logits (V,) and gives logits of which some are -inf.
+"""What may be drawn next: each filter takes logits (B, V) and gives logits of which some are -inf, lane by lane.
 
 `Filters.apply` fixes the order, so that a set of options means one distribution whatever order they were given in.
 """
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from torch import Tensor
@@ -12,11 +13,9 @@ from torch import Tensor
 _NOTHING = -torch.inf
 
 
-def forbid(logits_V: Tensor, ids: Sequence[int]) -> Tensor:
+def forbid(logits_BV: Tensor, ids: Sequence[int]) -> Tensor:
     """None of these ids is possible any more."""
-    if not ids:
-        return logits_V
-    return logits_V.index_fill(0, torch.tensor(ids, device=logits_V.device), _NOTHING)
+    return logits_BV.index_fill(-1, torch.tensor(ids, device=logits_BV.device), _NOTHING) if ids else logits_BV
 
 
 class History:
@@ -53,50 +52,55 @@ def penalise_repetition(logits_V: Tensor, seen: Collection[int], penalty: float)
     return logits_V.index_put((ids,), torch.where(found > 0, found / penalty, found * penalty))
 
 
-def apply_temperature(logits_V: Tensor, temperature: float) -> Tensor:
+def apply_temperature(logits_BV: Tensor, temperature: float) -> Tensor:
     """Below 1 sharper, above 1 flatter (Ackley, Hinton and Sejnowski 1985). Shifted first, so nothing overflows."""
-    return ((logits_V - logits_V.max()).double() / temperature).float()
+    if temperature == 1:
+        return logits_BV
+    return ((logits_BV - logits_BV.amax(-1, keepdim=True)).double() / temperature).float()
 
 
-def keep_top_k(logits_V: Tensor, k: int) -> Tensor:
+def keep_top_k(logits_BV: Tensor, k: int) -> Tensor:
     """Only the k largest stay possible (Fan, Lewis and Dauphin 2018); all of them when k is 0."""
-    if not 0 < k < logits_V.shape[-1]:
-        return logits_V
-    smallest = logits_V.topk(k).values[..., -1:]
-    return logits_V.masked_fill(logits_V < smallest, _NOTHING)
+    if not 0 < k < logits_BV.shape[-1]:
+        return logits_BV
+    smallest = logits_BV.topk(k).values[..., -1:]
+    return logits_BV.masked_fill(logits_BV < smallest, _NOTHING)
 
 
-def keep_top_p(logits_V: Tensor, p: float) -> Tensor:
+def keep_top_p(logits_BV: Tensor, p: float) -> Tensor:
     """The fewest most probable tokens whose shares reach p together: the nucleus (Holtzman et al. 2020)."""
     if p >= 1:
-        return logits_V
-    shares, order = logits_V.softmax(-1).sort(descending=True, stable=True)
-    beyond = shares.cumsum(-1) - shares >= p  # what comes before the token is enough already
-    return logits_V.masked_fill(torch.zeros_like(beyond).scatter(-1, order, beyond), _NOTHING)
+        return logits_BV
+    shares, order = logits_BV.softmax(-1).sort(descending=True, stable=True)
+    return _without_beyond(logits_BV, shares, order, p)
 
 
-def keep_min_p(logits_V: Tensor, p: float) -> Tensor:
+def keep_min_p(logits_BV: Tensor, p: float) -> Tensor:
     """Tokens at least p times as probable as the most probable one (Nguyen et al. 2024)."""
     if p <= 0:
-        return logits_V
-    shares = logits_V.softmax(-1)
-    return logits_V.masked_fill(shares < p * shares.max(), _NOTHING)
+        return logits_BV
+    shares = logits_BV.softmax(-1)
+    return logits_BV.masked_fill(shares < p * shares.amax(-1, keepdim=True), _NOTHING)
 
 
-def keep_typical(logits_V: Tensor, p: float) -> Tensor:
+def keep_typical(logits_BV: Tensor, p: float) -> Tensor:
     """The fewest tokens that reach p together, taken by how near their surprisal is to the entropy.
 
     Locally typical sampling (Meister, Pimentel, Wiher and Cotterell 2023).
     """
     if p >= 1:
-        return logits_V
-    logs = logits_V.log_softmax(-1)
+        return logits_BV
+    logs = logits_BV.log_softmax(-1)
     shares = logs.exp()
-    entropy = -(shares * logs).nansum()  # 0 x -inf is 0 here
+    entropy = -(shares * logs).nansum(-1, keepdim=True)  # 0 x -inf is 0 here
     order = (-logs - entropy).abs().argsort(stable=True)
-    shares = shares[order]
-    beyond = shares.cumsum(-1) - shares >= p
-    return logits_V.masked_fill(torch.zeros_like(beyond).scatter(-1, order, beyond), _NOTHING)
+    return _without_beyond(logits_BV, shares.gather(-1, order), order, p)
+
+
+def _without_beyond(logits_BV: Tensor, shares_BV: Tensor, order_BV: Tensor, p: float) -> Tensor:
+    """Logits without the tokens before which others, in that order, have reached p already."""
+    beyond = shares_BV.cumsum(-1) - shares_BV >= p
+    return logits_BV.masked_fill(torch.zeros_like(beyond).scatter(-1, order_BV, beyond), _NOTHING)
 
 
 @dataclass(frozen=True)
@@ -119,15 +123,29 @@ class Filters:
         """
         return History(read, self.no_repeat_ngram)
 
-    def apply(self, logits_V: Tensor, history: History) -> Tensor:
+    @cached_property
+    def _banned_ids(self) -> Tensor:
+        return torch.tensor(self.banned)
+
+    def remember(self) -> bool:
+        """Whether the choice depends on what was there before."""
+        return self.repetition_penalty != 1 or self.no_repeat_ngram > 0
+
+    def apply(self, logits_BV: Tensor, histories: Sequence[History]) -> Tensor:
         """In this order: banned ids, repetition, n-grams, temperature, top-k, top-p, min-p, typical.
 
-        Each filter sees the distribution that those before it left.
+        Each filter sees the distribution that those before it left. A lane in which nothing is left is -inf all over.
         """
-        logits_V = forbid(logits_V, self.banned)
-        logits_V = penalise_repetition(logits_V, history.seen, self.repetition_penalty)
-        logits_V = forbid(logits_V, history.repeating())
-        if bool(torch.isneginf(logits_V).all()):
-            return logits_V
-        logits_V = keep_top_k(apply_temperature(logits_V, self.temperature), self.top_k)
-        return keep_typical(keep_min_p(keep_top_p(logits_V, self.top_p), self.min_p), self.typical_p)
+        if self.banned:
+            logits_BV = logits_BV.index_fill(-1, self._banned_ids.to(logits_BV.device), _NOTHING)
+        if self.remember():
+            rows = zip(logits_BV.unbind(0), histories, strict=True)
+            logits_BV = torch.stack([self._apply_history(logits_V, history) for logits_V, history in rows])
+        nothing_B1 = torch.isneginf(logits_BV.amax(-1, keepdim=True))
+        logits_BV = keep_top_k(apply_temperature(logits_BV, self.temperature), self.top_k)
+        logits_BV = keep_typical(keep_min_p(keep_top_p(logits_BV, self.top_p), self.min_p), self.typical_p)
+        return logits_BV.masked_fill(nothing_B1, _NOTHING) if bool(nothing_B1.any()) else logits_BV
+
+    def _apply_history(self, logits_V: Tensor, history: History) -> Tensor:
+        penalised_V = penalise_repetition(logits_V, history.seen, self.repetition_penalty)
+        return forbid(penalised_V, history.repeating())

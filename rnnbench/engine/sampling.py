@@ -1,17 +1,27 @@
-"""Generation on a carried state: constant work for each token. What may be drawn is decided in filters.py."""
+"""Generation on a carried state: constant work for each token. What may be drawn is decided in filters.py.
 
-from collections.abc import Iterator
+Many texts are written side by side, as lanes of one batch, each with random numbers of its own.
+"""
+
+import math
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
+from rnnbench.engine import stepping
 from rnnbench.engine.filters import Filters
 from rnnbench.engine.models import LanguageModel
-from rnnbench.errors import UsageError
+from rnnbench.engine.stepping import Stepper
+from rnnbench.errors import RnnbenchError, UsageError
 from rnnbench.text.vocabulary import Vocabulary
 
+BOS = "<bos>"
 _LINE_FACTOR = 4  # a line that never ends is cut at so many times the length asked for
+_LANES = 64  # texts that are written side by side; more gain little
+_KEPT_TOKENS = 1 << 20  # tokens of unfinished texts that are held in memory
+_DRAWN = 256  # random numbers that are drawn at once
 
 
 @dataclass(frozen=True)
@@ -64,23 +74,58 @@ class Token:
     log_probability_nats: float
 
 
-def choose(logits_V: Tensor, greedy: bool, generator: torch.Generator) -> int:
-    """The most probable id, or one drawn from the softmax of logits that were filtered."""
-    if greedy:
-        return int(logits_V.argmax())
-    return int(torch.multinomial(logits_V.softmax(-1), 1, generator=generator))
+@dataclass(frozen=True)
+class Text:
+    """A whole text, with the seed it was written from."""
+
+    seed: int
+    tokens: tuple[Token, ...]
+
+
+def ids_before(vocabulary: Vocabulary, prompt: str) -> list[int]:
+    """What is read before the first token: the prompt; for an empty one <bos>, where the vocabulary reserves it."""
+    specials = vocabulary.tokens[: vocabulary.specials]
+    return vocabulary.encode(prompt) or ([specials.index(BOS)] if BOS in specials else [])
+
+
+class Draws:
+    """Random numbers in [0, 1) from a seed: the same ones however many lanes there are beside."""
+
+    def __init__(self, seed: int) -> None:
+        self._generator = torch.Generator().manual_seed(seed)
+        self._drawn: list[float] = []
+
+    def next(self) -> float:
+        """The next number. A little below 1 at most, so that scaling cannot round it up to the whole."""
+        if not self._drawn:
+            numbers = torch.rand(_DRAWN, generator=self._generator, dtype=torch.float64) * (1 - 2**-50)
+            self._drawn = numbers.tolist()[::-1]
+        return self._drawn.pop()
+
+
+def choose(allowed_BV: Tensor, draws: Sequence[Draws]) -> list[int | None]:
+    """For each lane an id drawn from the softmax of filtered logits, or the most probable one where there are no draws.
+
+    Drawn by the inverse of the distribution function. None for a lane in which all logits are -inf. Raises
+    RnnbenchError for logits that are no numbers.
+    """
+    best_B, best_id_B = allowed_BV.max(-1)
+    best = best_B.tolist()
+    if not all(math.isfinite(value) or value == -torch.inf for value in best):
+        raise RnnbenchError("the model computes numbers that are not finite", "ask an earlier checkpoint")
+    ids = best_id_B.tolist()
+    if draws:
+        sums_BV = allowed_BV.softmax(-1).cumsum(-1, dtype=torch.float64)
+        drawn_B1 = sums_BV.new_tensor([[one.next()] for one in draws]) * sums_BV[:, -1:]
+        ids = torch.searchsorted(sums_BV, drawn_B1, right=True).flatten().tolist()
+    return [None if value == -torch.inf else number for number, value in zip(ids, best, strict=True)]
 
 
 @torch.inference_mode()
 def warm_up(network: LanguageModel, ids: list[int]) -> tuple[Tensor, Tensor]:
     """Read a prompt: the logits (V,) for what follows, and the state. An empty prompt gives a flat first choice."""
-    state = network.initial_state(1)
-    if not ids:
-        return torch.zeros(network.vocabulary), state
-    tokens = torch.tensor(ids, device=state.device).unsqueeze(1)
-    for part in torch.split(tokens, 256):
-        logits_TBV, state = network(part, state)
-    return logits_TBV[-1, 0].float().cpu(), state
+    logits_BV, state = stepping.read(network, torch.tensor(ids, dtype=torch.long).unsqueeze(1))
+    return logits_BV[0].cpu(), state
 
 
 class Ending:
@@ -133,45 +178,128 @@ class Ending:
         return next((len(end) for end in endings if any(text.startswith(end) for text in self._decoding.stop)), 0)
 
 
-class Chooser:
-    """Chooses one id after the other for one text: forced ones first, then what the filters leave."""
+class Lane:
+    """One of the texts that are written side by side: what was in it, and where it ends."""
 
-    def __init__(self, vocabulary: Vocabulary, read: list[int], decoding: Decoding) -> None:
-        self._filters, self._greedy = decoding.filters(vocabulary), decoding.greedy
+    def __init__(self, vocabulary: Vocabulary, before: Sequence[int], decoding: Decoding, filters: Filters) -> None:
+        self._vocabulary, self._decoder = vocabulary, vocabulary.decoder()
+        self.history = filters.history(before)
+        self.ending = Ending(decoding)
+
+    def write(self, number: int) -> str:
+        """Take an id; the text that became certain with it."""
+        self.history.write(number)
+        return self.ending.feed(self._vocabulary.piece(self._decoder, number))
+
+    def finish(self) -> str:
+        """What was held back, when nothing more can follow."""
+        return self.ending.finish() + ("" if self.ending.stopped else self._decoder.finish())
+
+
+class _Writer:
+    """Writes texts after prompts of one length, one token of each at a time."""
+
+    def __init__(
+        self,
+        network: LanguageModel,
+        vocabulary: Vocabulary,
+        before: Sequence[Sequence[int]],
+        decoding: Decoding,
+        seeds: Sequence[int],
+    ) -> None:
+        self._filters = decoding.filters(vocabulary)
         self._forced = iter(vocabulary.encode(decoding.forced))
-        self._history = self._filters.history(read)
-        self._generator = torch.Generator().manual_seed(decoding.seed)
+        self._lanes = [Lane(vocabulary, ids, decoding, self._filters) for ids in before]
+        self._draws = [] if decoding.greedy else [Draws(seed) for seed in seeds]
+        self._going = [] if decoding.length == 0 else list(range(len(before)))  # lanes in the order of the stepper's
+        same = all(ids == before[0] for ids in before)
+        ids_BT = torch.tensor(before[:1] if same else before, dtype=torch.long)
+        self._stepper = Stepper(network, *stepping.read(network, ids_BT.t()))
+        if same and len(before) > 1:
+            self._stepper.select([0] * len(before))
 
-    def next(self, logits_V: Tensor) -> int | None:
-        """The next id; None where nothing may follow."""
-        chosen = next(self._forced, None)
-        if chosen is None:
-            allowed = self._filters.apply(logits_V, self._history)
-            if bool(torch.isneginf(allowed).all()):
-                return None
-            chosen = choose(allowed, self._greedy, self._generator)
-        self._history.write(chosen)
+    def run(self) -> Iterator[list[tuple[int, Token]]]:
+        """The tokens of one step of all lanes that go on, as (lane, token)."""
+        chosen = self._choose()
+        self._keep([at for at, number in enumerate(chosen) if number is not None])
+        while self._going:
+            numbers = [number for number in chosen if number is not None]
+            lanes, nats = self._going, self._nats(numbers)
+            texts = [self._lanes[lane].write(number) for lane, number in zip(lanes, numbers, strict=True)]
+            chosen = self._advance(numbers)
+            for at, lane in enumerate(lanes if len(self._going) < len(lanes) else []):
+                if lane not in self._going:
+                    texts[at] += self._lanes[lane].finish()
+            yield [(lanes[at], Token(number, texts[at], nats[at])) for at, number in enumerate(numbers)]
+
+    def _advance(self, numbers: list[int]) -> list[int | None]:
+        """Read what was written in the lanes that have not ended, and choose what comes next there."""
+        open_at = [at for at, lane in enumerate(self._going) if not self._lanes[lane].ending.reached]
+        self._keep(open_at)
+        if not open_at:
+            return []
+        self._stepper.step([numbers[at] for at in open_at])
+        chosen = self._choose()
+        self._keep([at for at, number in enumerate(chosen) if number is not None])
         return chosen
+
+    def _choose(self) -> list[int | None]:
+        """What the lanes that go on write next; None where nothing may follow."""
+        if not self._going:
+            return []
+        if (forced := next(self._forced, None)) is not None:
+            return [forced] * len(self._going)
+        allowed_BV = self._filters.apply(self._stepper.logits_BV, [self._lanes[lane].history for lane in self._going])
+        return choose(allowed_BV, [self._draws[lane] for lane in self._going] if self._draws else [])
+
+    def _keep(self, kept: list[int]) -> None:
+        if len(kept) < len(self._going):
+            self._going = [self._going[at] for at in kept]
+            self._stepper.select(kept)
+
+    def _nats(self, numbers: list[int]) -> list[float]:
+        """The log-probability of an id in each lane, under the model itself."""
+        logs_BV = self._stepper.logits_BV.log_softmax(-1)
+        ids_B1 = torch.tensor(numbers, device=logs_BV.device).unsqueeze(1)
+        return logs_BV.gather(1, ids_B1).flatten().tolist()
 
 
 @torch.inference_mode()
-def generate(network: LanguageModel, vocabulary: Vocabulary, prompt: str, decoding: Decoding) -> Iterator[Token]:
+def generate(
+    network: LanguageModel, vocabulary: Vocabulary, prompt: str, decoding: Decoding, context: Sequence[int] = ()
+) -> Iterator[Token]:
     """The tokens that follow the prompt, one at a time. Tokens that stand for no text are never chosen.
 
-    Ends early where the filters leave nothing to choose.
+    `context` are ids that are read in place of an empty prompt. Ends early where the filters leave nothing to choose.
     """
     network.eval()
-    read = vocabulary.encode(prompt)
-    chooser, decoder, ending = Chooser(vocabulary, read, decoding), vocabulary.decoder(), Ending(decoding)
-    logits_V, state = warm_up(network, read)
-    chosen = None if ending.reached else chooser.next(logits_V)
-    while chosen is not None:
-        token, nats = chosen, float(logits_V.log_softmax(-1)[chosen])
-        text, chosen = ending.feed(vocabulary.piece(decoder, token)), None
-        if not ending.reached:
-            logits_TBV, state = network(torch.tensor([[token]], device=state.device), state)
-            logits_V = logits_TBV[0, 0].float().cpu()
-            chosen = chooser.next(logits_V)
-        if chosen is None:
-            text += ending.finish() + ("" if ending.stopped else decoder.finish())
-        yield Token(token, text, nats)
+    before = list(context) or ids_before(vocabulary, prompt)
+    for tokens in _Writer(network, vocabulary, [before], decoding, [decoding.seed]).run():
+        yield tokens[0][1]
+
+
+@torch.inference_mode()
+def generate_many(
+    network: LanguageModel,
+    vocabulary: Vocabulary,
+    prompt: str,
+    decoding: Decoding,
+    seeds: Sequence[int],
+    contexts: Sequence[Sequence[int]] = (),
+) -> Iterator[Text]:
+    """A text for each seed, in their order, written in batches. Memory holds the texts of one batch.
+
+    A lane draws the same random numbers as `generate` does with its seed. The logits of a batch are those of one lane
+    but for rounding in the last bits, so a text is almost always, but not with certainty, the one that `generate`
+    writes. `contexts`, of one length, are read in place of an empty prompt, one for each seed.
+    """
+    network.eval()
+    lanes = max(1, min(_LANES, _KEPT_TOKENS // max(decoding.length, 1)))
+    for start in range(0, len(seeds), lanes):
+        block = seeds[start : start + lanes]
+        before = contexts[start : start + lanes] or [ids_before(vocabulary, prompt)] * len(block)
+        texts: list[list[Token]] = [[] for _ in block]
+        for tokens in _Writer(network, vocabulary, before, decoding, block).run():
+            for lane, token in tokens:
+                texts[lane].append(token)
+        yield from (Text(seed, tuple(found)) for seed, found in zip(block, texts, strict=True))

@@ -1,7 +1,8 @@
 """What a trained model of each task can be asked, and with which options: the same for both faces."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -27,6 +28,12 @@ class Sampling(BaseModel):
     stop: tuple[str, ...] = Field((), description="End before this text; may be repeated.")
     in_characters: bool = Field(False, description="The length counts characters, not tokens.")
     whole_lines: bool = Field(False, description="End at the first line end after the length.")
+
+
+Unknown = Literal["replace", "refuse"]
+"""What becomes of tokens of a prompt that the vocabulary lacks: they are read as <unk> and named, or an error."""
+
+_WITH_BEAM = ("length", "stop", "banned")
 
 
 def read_sampling(values: dict[str, object]) -> Sampling:
@@ -58,19 +65,29 @@ _BY_TASK = {
         "continues a text",
         "text to write on from",
         '--prompt "It was "',
-        (*Sampling.model_fields, "seed", "count", "echo", "novelty"),
+        (
+            *Sampling.model_fields,
+            "seed",
+            "count",
+            "beam",
+            "length_penalty",
+            "unknown",
+            "from_corpus",
+            "echo",
+            "novelty",
+        ),
     ),
     "cloze": Asking(
         "fills blanks written as _",
         "text with a blank _ for each missing token",
         '--prompt "The c_ock struck."',
-        ("count",),
+        ("count", "unknown"),
     ),
     "seq2seq": Asking(
         "answers a line",
         "a line to be answered",
         '--prompt "a line"',
-        ("count", "beam", "like_source"),
+        ("count", "beam", "length_penalty", "like_source", "unknown"),
     ),
 }
 
@@ -95,5 +112,24 @@ def refuse_others(task: str, given: Iterable[str], *, prefix: str = "") -> None:
         )
 
 
+def refuse_beside_beam(given: Iterable[str]) -> None:
+    """Raise UsageError that names the choices of drawing that were given: a beam draws nothing."""
+    wrong = [name for name in given if name in Sampling.model_fields and name not in _WITH_BEAM]
+    if wrong:
+        names = ", ".join(_written(name, "--") for name in wrong)
+        raise UsageError(
+            f"{names} {'mean' if len(wrong) > 1 else 'means'} nothing beside --beam, which takes the likeliest text",
+            f"it knows {', '.join(_written(name, '--') for name in (*_WITH_BEAM, 'length_penalty', 'count'))}",
+        )
+
+
+def refuse_unknown(tokens: Sequence[str], wish: Unknown) -> None:
+    """Raise UsageError that names tokens of a prompt that the vocabulary lacks, where they should not be replaced."""
+    if tokens and wish == "refuse":
+        named = " ".join(map(repr, tokens[:20])) + (" ..." if len(tokens) > 20 else "")
+        raise UsageError(f"not in the vocabulary: {named}", "leave it out, or let --unknown replace it")
+
+
 def _written(name: str, prefix: str) -> str:
-    return f"{prefix}{name.replace('_', '-')}" if prefix else name
+    flag = {"banned": "ban", "forced": "force"}.get(name, name).replace("_", "-")
+    return f"{prefix}{flag}" if prefix else name

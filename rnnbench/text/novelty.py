@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 Ids = NDArray[np.generic]
 
 LONGEST_NGRAM = 8
+LONG_SPAN = 50  # tokens; what is copied at such length was remembered, not composed
 MAXIMUM_TOKENS = 1000  # of a sample are looked at: the time is that of one pass over the text for each of them
 _BLOCK = 1 << 24  # tokens of the text searched at once: memory stays bounded
 _SURROGATES = 0xD800
@@ -33,6 +34,11 @@ class Novelty:
     copied: int
     copied_at: int
     novel_shares: tuple[float, ...]
+
+    @property
+    def memorised(self) -> bool:
+        """Whether a long span was copied word for word."""
+        return self.copied >= LONG_SPAN
 
 
 def measure(sample: Ids, train: Ids, check: Callable[[], None] = lambda: None) -> Novelty:

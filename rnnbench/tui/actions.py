@@ -11,12 +11,14 @@ from textual.screen import Screen
 
 from rnnbench.runs.store import CRASHED, FAILED, FINISHED, PAUSED, RUNNING, STOPPED, TRAINED
 
-WORKBENCH, RUNS = "workbench", "runs"
+WORKBENCH, RUNS, COMPARE = "workbench", "runs", "compare"
+INSPECT = "inspect"
 CORPORA, MODEL, TRAINING, GENERATE = "corpora", "model", "training", "generate"
 PANES = (CORPORA, MODEL, TRAINING, GENERATE)
 CONFIRM, COMMAND, HELP, SETTINGS, SAMPLES = "confirm", "command", "help", "settings", "samples"
-DIALOGS = (CONFIRM, COMMAND, HELP, SETTINGS, SAMPLES)
-PLACES = (WORKBENCH, RUNS, *PANES, *DIALOGS)
+TOGETHER = "together"
+DIALOGS = (CONFIRM, COMMAND, HELP, SETTINGS, SAMPLES, TOGETHER)
+PLACES = (WORKBENCH, RUNS, INSPECT, COMPARE, *PANES, *DIALOGS)
 _BROKEN_OFF = (STOPPED, FAILED, CRASHED)
 FOOTER, BUILT_IN, IN_FIELD = "footer", "built in", "in a field"
 
@@ -103,19 +105,67 @@ ACTIONS = (
     _act("open", "enter", "Open", "Open the run on the workbench", RUNS, BUILT_IN, FOOTER),
     _act("close", "escape", "Back", "Back to the workbench", RUNS, FOOTER),
     _act("delete", "d", "Delete", "Delete the run, after asking", RUNS, FOOTER, states=(FINISHED, *_BROKEN_OFF)),
+    _act("mark", "space", "Mark", "Mark the run to be compared, or take the mark away", RUNS, FOOTER),
+    _act("compare", "c", "Compare", "The marked runs: curves, figures, differing settings", RUNS, FOOTER),
+    # In the comparison of runs.
+    _act("leave", "escape", "Back", "Back to the list of runs", COMPARE, FOOTER),
+    _act("turn_across", "a", "Across", "The axis below: steps, tokens or time", COMPARE, FOOTER),
+    _act("turn_up", "y", "Bits", "The axis at the left: perplexity or bits per character", COMPARE, FOOTER),
+    _act("toggle_scale", "l", "Log", "Switch the curves between a log and a linear scale", COMPARE, FOOTER),
+    _act("scroll_figures", "up down left right", "Scroll", "The rest of the table", COMPARE, BUILT_IN, FOOTER),
+    _act("talk", "g", "Prompt", "The same prompt and seed for all of them, side by side", COMPARE, FOOTER),
+    # Inside a model.
+    _act(
+        "look",
+        "enter",
+        "Read",
+        "Read the text; on a unit: colour the text by it",
+        INSPECT,
+        BUILT_IN,
+        IN_FIELD,
+        FOOTER,
+    ),
+    _act(
+        "leave_inspect",
+        "escape",
+        "Back",
+        "Stop what runs, or leave the field, or the screen",
+        INSPECT,
+        FOOTER,
+        call="leave",
+    ),
+    _act("move_token", "left right up down", "Move", "The token whose figures are shown", INSPECT, BUILT_IN),
+    _act("view_text", "1", "Surprisal", "The text, coloured by surprisal", INSPECT, FOOTER, call="view('text')"),
+    _act("view_units", "2", "Units", "Hidden units that follow something", INSPECT, FOOTER, call="view('units')"),
+    _act("view_gates", "3", "Gates", "How open the gates are", INSPECT, FOOTER, call="view('gates')"),
+    _act("next_unit", "n", "Next unit", "Colour the text by the next unit", INSPECT, FOOTER, call="turn_unit(1)"),
+    _act("unit_before", "b", "Unit before", "Colour the text by the unit before", INSPECT, call="turn_unit(-1)"),
+    _act("edit_text", "e", "Text", "To the text field", INSPECT, FOOTER),
+    _act("edit_file", "f", "File", "To the file field", INSPECT, FOOTER),
     # Everywhere on the workbench.
     _act("pause", "p", "Pause", "Ask the run to save and wait", WORKBENCH, RUNS, FOOTER, states=(RUNNING,)),
     _act("go_on", "p", "Continue", "Let the paused run go on", WORKBENCH, RUNS, FOOTER, states=(PAUSED,)),
     _act("stop", "x", "Stop", "Ask the run to save and stop", WORKBENCH, RUNS, FOOTER, states=TRAINED),
     _act("resume", "u", "Resume", "Go on from the last checkpoint", WORKBENCH, RUNS, FOOTER, states=_BROKEN_OFF),
     _act("train_on", "u", "Train on", "A new run with the weights of this one", WORKBENCH, FOOTER, states=(FINISHED,)),
-    _act("show_help", "question_mark", "Help", "What this place is for and every key", WORKBENCH, RUNS, FOOTER),
+    _act(
+        "show_help",
+        "question_mark",
+        "Help",
+        "What this place is for and every key",
+        WORKBENCH,
+        RUNS,
+        INSPECT,
+        COMPARE,
+        FOOTER,
+    ),
     _act("change", "v", "Rate", "Change the learning rate or the clipping", WORKBENCH, FOOTER, states=TRAINED),
     _act("save", "w", "Save", "Write a checkpoint now", WORKBENCH, FOOTER, states=(RUNNING,)),
     _act("sample", "g", "Draw", "Write a sample into the log now", WORKBENCH, FOOTER, states=(RUNNING,)),
     _act("start", "s", "Start", "Train the model of the form on the chosen text", WORKBENCH, FOOTER),
-    _act("quit", "q", "Quit", "Leave; training goes on", WORKBENCH, RUNS, FOOTER, call="app.quit"),
+    _act("quit", "q", "Quit", "Leave; training goes on", WORKBENCH, RUNS, INSPECT, COMPARE, FOOTER, call="app.quit"),
     _act("show_runs", "r", "Runs", "Every run of the workspace", WORKBENCH, FOOTER),
+    _act("inspect", "i", "Inspect", "What is inside the open run: surprisal, units, gates", WORKBENCH, FOOTER),
     _act("show_command", "c", "Command", "This form as a command; save it as TOML", WORKBENCH, FOOTER),
     *(
         _act(
@@ -130,9 +180,24 @@ ACTIONS = (
     ),
     _act("next_field", "tab", "Next field", "To the next field; shift+tab goes back", WORKBENCH, BUILT_IN),
     _act("leave_field", "escape", "Leave field", "Out of a text field: single keys work again", WORKBENCH, IN_FIELD),
-    _act("toggle_theme", "t", "Light/dark", "A dark or a light theme", WORKBENCH, RUNS, call="app.toggle_theme"),
-    _act("palette", "ctrl+p", "Palette", "Find an action by name", WORKBENCH, RUNS, BUILT_IN, IN_FIELD),
+    _act(
+        "toggle_theme",
+        "t",
+        "Light/dark",
+        "A dark or a light theme",
+        WORKBENCH,
+        RUNS,
+        INSPECT,
+        COMPARE,
+        call="app.toggle_theme",
+    ),
+    _act(
+        "palette", "ctrl+p", "Palette", "Find an action by name", WORKBENCH, RUNS, INSPECT, COMPARE, BUILT_IN, IN_FIELD
+    ),
     # In dialogs.
+    _act("ask_all", "enter", "Send", "Let every run write on from the text", TOGETHER, BUILT_IN, IN_FIELD, FOOTER),
+    _act("look_back", "tab", "Scroll", "To an answer, to scroll it", TOGETHER, BUILT_IN, IN_FIELD, FOOTER),
+    _act("stop_all", "escape", "Stop", "Stop the writing, or go back", TOGETHER, IN_FIELD, FOOTER, call="leave"),
     _act("yes", "y", "Yes", "Do it", CONFIRM, FOOTER, call="dismiss(True)"),
     _act("no", "n escape q", "No", "Leave it", CONFIRM, FOOTER, call="dismiss(False)"),
     _act("save_toml", "enter", "Save", "Save the whole configuration as TOML", COMMAND, BUILT_IN, FOOTER),

@@ -11,11 +11,10 @@ import tempfile
 import threading
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
 from typing import IO, Any
 
 from rnnbench.runs import jobs
-from rnnbench.runs.asking import asking
+from rnnbench.runs.slashes import SampleRequest
 from rnnbench.tui.messages import (
     AnswerArrived,
     AnswersEnded,
@@ -35,31 +34,6 @@ POST_SECONDS = 0.1
 _READ_BYTES = 1 << 16
 _TAIL_BYTES = 4096
 _END_SECONDS = 1.0
-
-
-@dataclass(frozen=True)
-class SampleRequest:
-    """What to write: after which prompt, how long, how daring. Without a seed the process draws one.
-
-    Only what means something to the `task` of the run is sent.
-    """
-
-    prompt: str
-    length: int = 200
-    temperature: float = 0.8
-    top_k: int = 0
-    greedy: bool = False
-    seed: int | None = None
-    checkpoint: str = "best"
-    count: int | None = None
-    beam: int = 1
-    like_source: bool = False
-    task: str = "language_model"
-
-    def record(self) -> dict[str, Any]:
-        """The request as it is sent."""
-        sent = ("prompt", "checkpoint", *asking(self.task).options)
-        return {key: value for key, value in asdict(self).items() if key in sent and value is not None}
 
 
 class Sampler:

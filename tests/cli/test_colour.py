@@ -8,13 +8,15 @@ import pytest
 from rich.cells import cell_len
 
 from rnnbench.cli import colour, pictures
-from rnnbench.cli.colour import LEVELS, RAMP, Glyphs, Piece, Scale
+from rnnbench.cli.colour import Glyphs, Piece
+from rnnbench.runs import ramp
+from rnnbench.runs.ramp import LEVELS, RAMP, Scale
 
 BITS = Scale(0.0, 1.0)
 HOSTILE = "a\x1b[31m\x9b2J<b onclick='x'>&[bold]\u202eevil\ud800\ufffe\uffff\x00\r\t]]>"
 
 
-def lay_out(pieces, width=40, scale=BITS, combine=colour.add):
+def lay_out(pieces, width=40, scale=BITS, combine=ramp.add):
     return list(colour.lay_out([Piece(*piece) for piece in pieces], scale, width=width, combine=combine))
 
 
@@ -39,7 +41,7 @@ def test_lines_are_as_wide_as_they_may_be():
     assert all(glyphs.width == cell_len(glyphs.text) for line in lines for glyphs in line)
 
 
-@pytest.mark.parametrize(("combine", "level"), [(colour.add, 5), (colour.later, 3)])
+@pytest.mark.parametrize(("combine", "level"), [(ramp.add, 5), (ramp.later, 3)])
 def test_what_has_no_cell_joins_what_stands_before(combine, level):
     """A combining mark and the later bytes of a character: surprisals add up, of activations the last one counts."""
     ((glyphs,),) = lay_out([("e", 2), ("\u0301", 0), ("", 3)], combine=combine)
@@ -56,12 +58,12 @@ def test_levels_of_a_scale():
 
 def test_each_level_is_lighter_than_the_one_before():
     """The order of the ramp does not rest on hue, and the letters on it keep a contrast of 4.5."""
-    light = [colour.luminance(code) for code in RAMP]
+    light = [ramp.luminance(code) for code in RAMP]
     assert light == sorted(set(light)) and len(light) == LEVELS
     for level, value in enumerate(light):
-        other = colour.luminance(colour.ink(level))
+        other = ramp.luminance(ramp.ink(level))
         assert (max(value, other) + 0.05) / (min(value, other) + 0.05) >= 4.5
-    assert [colour.rgb(code) for code in (16, 231, 17, 67, 244)] == [
+    assert [ramp.rgb(code) for code in (16, 231, 17, 67, 244)] == [
         (0, 0, 0), (255, 255, 255), (0, 0, 95), (95, 135, 175), (128, 128, 128),
     ]  # fmt: skip
 

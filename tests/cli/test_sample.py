@@ -166,3 +166,88 @@ def test_text_is_written_as_it_comes(cli, trained, monkeypatch):
     answer = cli("sample", "tm", "--length", "12", "--seed", "3", home=trained.root, on_line=pieces.append)
     assert b"".join(pieces) == answer.out.replace("\n", "").encode() and len(pieces) > 8
     assert json.dumps(answer.out)
+
+
+def test_a_beam_finds_the_likeliest_text(sample):
+    """A beam of 1 is greedy, a wider one finds no worse; the best of them are given, most probable first."""
+    words = ("--prompt", "The k", "--length", "30", "--json")
+    (greedy,), (one,) = sample(*words, "--greedy").lines, sample(*words, "--beam", "1").lines
+    assert one["text"] == greedy["text"]
+    assert one["log_probability_nats"] == pytest.approx(greedy["log_probability_nats"], abs=1e-3)
+    several = sample(*words, "--beam", "8", "--count", "3").lines
+    nats = [record["log_probability_nats"] for record in several]
+    assert len({record["text"] for record in several}) == 3 and nats == sorted(nats, reverse=True)
+    assert nats[0] >= greedy["log_probability_nats"] - 1e-3
+    assert sample("--prompt", "The k", "--length", "30", "--beam", "8").out == several[0]["text"]
+    stopped = sample(*words, "--beam", "4", "--stop", several[0]["text"][4:6], "--length-penalty", "0").lines[0]
+    assert several[0]["text"][4:6] not in stopped["text"]
+
+
+def test_unknown_symbols_can_be_refused(sample, complaint):
+    """--unknown refuse names them and writes nothing; replace is what happens without it."""
+    answer = sample("--prompt", "漢T\x1b", "--unknown", "refuse", "--length", "5")
+    assert answer.code == 2 and "'漢'" in complaint(answer)
+    words = ("--prompt", "漢T", "--length", "5", "--seed", "1")
+    assert sample(*words, "--unknown", "replace").out == sample(*words).out
+
+
+def test_a_text_can_begin_in_the_training_text(sample, trained, cli, tmp_path, complaint):
+    """The seed decides the place, which is read and not shown; without the text it is an error."""
+    import shutil
+
+    words = ("--from-corpus", "--length", "30")
+    texts = [sample(*words, "--seed", seed).out for seed in (1, 2, 1)]
+    assert texts[0] == texts[2] != texts[1] and len(texts[0]) == 30
+    assert sample(*words, "--seed", "1", "--count", "2").out == f"{texts[0]}\n{texts[1]}"
+    shutil.copytree(trained.root, tmp_path / "copy")
+    (tmp_path / "copy" / "corpora" / "small.txt").unlink()
+    answer = cli("sample", "tm", *words, home=tmp_path / "copy")
+    assert answer.code == 2 and "--from-corpus" in complaint(answer)
+
+
+def test_checkpoints_side_by_side(sample, trained, holds):
+    """The same prompt and seed for each, under a heading with its step and validation; none of them twice."""
+    run = RunStore(trained).find("tm")
+    steps = [manifest.step for manifest in checkpoints.manifests(run.checkpoints)]
+    words = ("--prompt", "The ", "--length", "20", "--seed", "3")
+    each = [word for which in (*steps, "best", "last") for word in ("--checkpoint", which)]
+    records = sample(*words, *each, "--json").lines
+    assert [record["checkpoint"] for record in records] == steps and len(steps) > 1
+    for record in records:
+        assert holds(record, ("run", "validation_loss_nats", "seed"))
+        assert record["text"] == sample(*words, "--checkpoint", record["checkpoint"]).out
+    answer = sample(*words, *each)
+    sections = answer.out.split("== tm, step ")[1:]
+    assert len(sections) == len(steps) and answer.out.startswith("== tm, step ")
+    for section, record in zip(sections, records, strict=True):
+        heading, text = section.split("\n", 1)
+        assert heading.startswith(f"{record['checkpoint']:,}, validation ") and text == record["text"] + "\n"
+    assert f"keeps the checkpoints of steps {', '.join(map(str, steps))}" in answer.err
+
+
+def test_runs_side_by_side(sample, trained, cli, tmp_path):
+    """Another run is asked the same."""
+    import shutil
+
+    shutil.copytree(trained.root, tmp_path / "copy")
+    shutil.copytree(tmp_path / "copy" / "runs" / "tm", tmp_path / "copy" / "runs" / "other")
+    answer = cli("sample", "tm", "--beside", "other", "--length", "9", "--seed", "2", "--json", home=tmp_path / "copy")
+    first, second = answer.lines
+    assert (first["run"], second["run"]) == ("tm", "other") and first["text"] == second["text"]
+
+
+NOT_TOGETHER = [
+    (("--beam", "3", "--temperature", "0.5"), "--temperature means nothing beside --beam"),
+    (("--beam", "3", "--greedy", "--force", "x"), "--greedy, --force mean nothing beside --beam"),
+    (("--length-penalty", "0.5"), "--beam"), (("--from-corpus", "--prompt", "The"), "--from-corpus"),
+    (("--beam", "0"), "--beam"), (("--unknown", "maybe"), "--unknown"), (("--beside", "nope"), "known: tm"),
+    (("--beam", "2", "--length-penalty", "-1"), "--length-penalty"), (("--serve", "--beside", "tm2"), "tm2"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("words", "named"), NOT_TOGETHER, ids=lambda value: " ".join(value)
+                         if isinstance(value, tuple) else None)  # fmt: skip
+def test_options_that_do_not_go_together_are_named(sample, complaint, words, named):
+    """Exit code 2, one line."""
+    answer = sample(*words)
+    assert answer.code == 2 and named in complaint(answer)

@@ -172,3 +172,18 @@ def test_a_run_that_is_not_there(cli, workspace, complaint):
     """No server for no run: exit code 2."""
     answer = cli("sample", "nope", "--serve")
     assert answer.code == 2 and "no run named nope" in complaint(answer)
+
+
+def test_a_beam_is_told_whole(server, cli, trained):
+    """The likeliest text, as one token event, is what the command line finds; its request may hold choices of drawing."""
+    answers = server.ask(id=50, prompt="The ", length=20, beam=4, temperature=0.5, length_penalty=0.5)
+    assert [answer["event"] for answer in answers] == ["begun", "token", "done"] and answers[0]["seed"] is None
+    words = ("--prompt", "The ", "--length", "20", "--beam", "4")
+    assert text_of(answers) == cli("sample", "tm", *words, home=trained.root).out
+    assert answers[-1]["tokens"] == 20 and not answers[-1]["cancelled"]
+
+
+def test_unknown_symbols_can_be_refused(server):
+    """The error names them."""
+    (answer,) = server.ask(id=51, prompt="漢", unknown="refuse")
+    assert answer["event"] == "error" and "'漢'" in answer["message"]

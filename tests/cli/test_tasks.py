@@ -181,7 +181,7 @@ def test_lines_of_standard_input_are_answered_as_they_come(ask, runs):
 OTHERS = [
     ("gaps", "--temperature", "0.5"), ("gaps", "--seed", "3"), ("gaps", "--greedy"), ("gaps", "--beam", "2"),
     ("echo", "--length", "9"), ("echo", "--top-k", "3"), ("echo", "--echo"),
-    ("plain", "--beam", "2"), ("plain", "--like-source"),
+    ("plain", "--like-source"),
 ]  # fmt: skip
 
 
@@ -216,7 +216,7 @@ def test_fillings_by_request(runs, ask):
     ready, events = served(
         runs, "gaps", {"id": 1, "prompt": "漢_", "count": 2}, {"id": 2, "prompt": "_", "seed": 3}, {"id": 3}
     )
-    assert (ready["task"], ready["options"]) == ("cloze", ["count"]) and "blanks" in ready["does"]
+    assert (ready["task"], ready["options"]) == ("cloze", ["count", "unknown"]) and "blanks" in ready["does"]
     assert [event["event"] for event in events] == ["begun", "filling", "filling", "done", "error", "begun", "error"]
     assert events[0] == {"event": "begun", "id": 1, "step": 60, "seed": None, "unknown": ["漢"]}
     records = ask("sample", "gaps", "--prompt", "漢_", "--count", "2", "--json").lines

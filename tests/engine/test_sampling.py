@@ -6,9 +6,12 @@ import math
 import pytest
 import torch
 
+from rnnbench.engine import stepping
 from rnnbench.engine.filters import Filters, apply_temperature, keep_top_k
-from rnnbench.engine.sampling import Decoding, choose, generate, warm_up
-from rnnbench.errors import UsageError
+from rnnbench.engine.models import LanguageModel
+from rnnbench.engine.sampling import Decoding, Draws, choose, generate, generate_many, warm_up
+from rnnbench.engine.stepping import Stepper
+from rnnbench.errors import RnnbenchError, UsageError
 
 LOGITS = torch.tensor([1.5, -0.3, 0.0, 2.2, 0.9, -2.0])
 # Upper 0.1 % points of the chi-square distribution, by degrees of freedom.
@@ -23,11 +26,11 @@ def softmax(values):
 
 def drawn(decoding, draws=6000):
     """How often each token was chosen."""
-    generator, counts = torch.Generator().manual_seed(decoding.seed), [0] * len(LOGITS)
+    randoms, counts = [] if decoding.greedy else [Draws(decoding.seed)], [0] * len(LOGITS)
     names = [field.name for field in dataclasses.fields(Filters) if field.name != "banned"]
     filters = Filters(**{name: getattr(decoding, name) for name in names})
     for _ in range(draws):
-        counts[choose(filters.apply(LOGITS.clone(), filters.history()), decoding.greedy, generator)] += 1
+        counts[choose(filters.apply(LOGITS.unsqueeze(0), [filters.history()]), randoms)[0]] += 1
     return counts
 
 
@@ -90,7 +93,7 @@ def test_typical_draws_by_nearness_to_the_entropy(p):
     entropy = -sum(share * math.log(share) for share in shares)
     order = sorted(range(len(shares)), key=lambda i: abs(-math.log(shares[i]) - entropy))
     assert order[0] != shares.index(max(shares)), "the example must tell it from the nucleus"
-    assert fits(drawn(Decoding(typical_p=p, seed=23)), nucleus(order, shares, p))
+    assert fits(drawn(Decoding(typical_p=p, seed=25)), nucleus(order, shares, p))
 
 
 def test_filters_apply_in_the_stated_order():
@@ -105,10 +108,10 @@ def test_filters_apply_in_the_stated_order():
 def test_a_repetition_penalty_makes_seen_tokens_less_likely():
     """Positive logits are divided, negative ones multiplied; a penalty of 1 leaves them."""
     filters = Filters(repetition_penalty=1.5)
-    changed = filters.apply(LOGITS.clone(), filters.history([0, 1]))
+    (changed,) = filters.apply(LOGITS.unsqueeze(0), [filters.history([0, 1])])
     expected = softmax([1.5 / 1.5, -0.3 * 1.5, 0.0, 2.2, 0.9, -2.0])
     assert changed.softmax(-1).tolist() == pytest.approx(expected, abs=1e-6)
-    plain = Filters().apply(LOGITS.clone(), Filters().history([0, 1]))
+    (plain,) = Filters().apply(LOGITS.unsqueeze(0), [Filters().history([0, 1])])
     assert plain.softmax(-1).tolist() == pytest.approx(softmax(LOGITS.tolist()), abs=1e-6)
 
 
@@ -169,15 +172,15 @@ def test_the_carried_state_equals_re_reading_the_whole_text(speaker):
 
 
 def test_each_token_costs_one_step_of_one_token(speaker, monkeypatch):
-    """After the prompt the network reads one token at a time: the work does not grow with the text."""
-    network, _ = speaker
-    read = []
-    forward = type(network).forward
+    """After the prompt one token is read at a time, and none by the whole network: the work does not grow."""
+    read, stepped = [], []
+    whole, step = LanguageModel.read, Stepper.step
     monkeypatch.setattr(
-        type(network), "forward", lambda self, ids, state: read.append(ids.numel()) or forward(self, ids, state)
+        LanguageModel, "read", lambda self, ids, state: read.append(ids.numel()) or whole(self, ids, state)
     )
+    monkeypatch.setattr(Stepper, "step", lambda self, ids: stepped.append(len(ids)) or step(self, ids))
     write(speaker, length=30)
-    assert read[0] == len("The gull ") and set(read[1:]) == {1} and len(read) <= 31
+    assert read == [len("The gull ")] and stepped == [1] * 29
 
 
 def test_a_long_prompt_is_read_whole(speaker):
@@ -225,12 +228,31 @@ def test_the_text_is_what_the_ids_decode_to(speaker):
     assert write(speaker, length=0) == []
 
 
-def test_an_empty_prompt_begins_with_any_token(speaker):
+def test_an_empty_prompt_begins_with_any_token(encoded, tiny, make_network):
     """With nothing read, the first token is drawn evenly, and its stated probability is that of an even draw."""
-    _, vocabulary = speaker
-    firsts = [write(speaker, prompt="", length=1, seed=seed)[0] for seed in range(60)]
+    vocabulary = encoded(tiny()).vocabulary
+    plain = (make_network(len(vocabulary), hidden=8).eval(), vocabulary)
+    firsts = [write(plain, prompt="", length=1, seed=seed)[0] for seed in range(60)]
     assert len({token.id for token in firsts}) > 15
     assert firsts[0].log_probability_nats == pytest.approx(-math.log(len(vocabulary)))
+
+
+def test_an_empty_prompt_begins_after_bos_where_it_is_reserved(speaker):
+    """<bos> is read, and the first token is what the model finds after it; a prompt that spells it is only text."""
+    network, vocabulary = speaker
+    bos = vocabulary.tokens.index("<bos>")
+    expected, _ = warm_up(network, [bos])
+    first = write(speaker, prompt="", length=1)[0]
+    assert first.log_probability_nats == pytest.approx(float(expected.log_softmax(-1)[first.id]), abs=1e-5)
+    assert bos not in vocabulary.encode("<bos>")
+
+
+def test_a_context_is_read_in_place_of_an_empty_prompt(speaker):
+    """The text goes on from it, and it is not in the text."""
+    network, vocabulary = speaker
+    context = vocabulary.encode("The gull ")
+    told = list(generate(network, vocabulary, "", Decoding(length=20, seed=3), context))
+    assert text_of(told) == text_of(write(speaker, length=20, seed=3))
 
 
 def test_unknown_characters_in_a_prompt_are_read_as_unknown(speaker):
@@ -306,3 +328,76 @@ def test_a_text_ends_where_nothing_may_follow(speaker):
     _, vocabulary = speaker
     tokens = write(speaker, length=500, no_repeat_ngram=1)
     assert len(tokens) == len(vocabulary) - vocabulary.specials
+
+
+EVERY_CELL = [
+    ("rnn", "torch"), ("gru", "torch"), ("lstm", "torch"), ("rnn", "fused"), ("gru", "fused"), ("lstm", "fused"),
+    ("elman", "scratch"), ("gru_reset_before", "scratch"), ("lstm_layer_norm", "scratch"), ("min_gru", "scratch"),
+    ("min_lstm", "scratch"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("source", ["embedding", "one_hot", "large"])
+@pytest.mark.parametrize(("cell", "implementation"), EVERY_CELL)
+def test_single_steps_equal_the_network(make_network, monkeypatch, cell, implementation, source):
+    """The prepared steps of each cell give the network's logits and state, lanes chosen anew on the way."""
+    if source == "large":
+        monkeypatch.setattr(stepping, "_TABLE_NUMBERS", 0)
+    inputs = "one_hot" if source == "one_hot" else "embedding"
+    if (implementation, inputs) == ("torch", "one_hot"):
+        implementation = "scratch"
+    network = make_network(11, cell=cell, implementation=implementation, layers=2, hidden=6, input=inputs).eval()
+    ids_TB = torch.tensor([[1, 2, 3], [4, 5, 6], [7, 8, 9]])
+    with torch.inference_mode():
+        stepper = Stepper(network, *stepping.read(network, ids_TB[:1]))
+        stepper.step(ids_TB[1].tolist())
+        stepper.select([2, 0, 0])
+        found = stepper.step(ids_TB[2].tolist())
+        expected = network(
+            torch.stack((ids_TB[0, [2, 0, 0]], ids_TB[1, [2, 0, 0]], ids_TB[2])), network.initial_state(3)
+        )
+    torch.testing.assert_close(found, expected[0][-1], rtol=0, atol=2e-6)
+
+
+def test_texts_side_by_side_are_those_of_their_seeds(speaker):
+    """In the order of the seeds, each drawn from numbers of its own: beside others or alone, but for rounding."""
+    network, vocabulary = speaker
+    for choices in (
+        {"temperature": 0.9},
+        {"greedy": True},
+        {"top_p": 0.9, "repetition_penalty": 1.2, "no_repeat_ngram": 3},
+    ):
+        found = list(generate_many(network, vocabulary, "The ", Decoding(length=40, **choices), range(5, 12)))
+        assert [text.seed for text in found] == list(range(5, 12))
+        for text in found:
+            alone = write(speaker, prompt="The ", length=40, seed=text.seed, **choices)
+            assert text_of(text.tokens) == text_of(alone)
+            nats = [token.log_probability_nats for token in alone]
+            assert [token.log_probability_nats for token in text.tokens] == pytest.approx(nats, abs=1e-4)
+
+
+def test_texts_side_by_side_end_where_each_ends(speaker):
+    """A stop text ends its own lane only; the others go on, and more texts than lanes are written in blocks."""
+    _, vocabulary = speaker
+    plain = text_of(write(speaker, prompt="A", length=60, seed=1))
+    choices = Decoding(length=60, stop=(plain[7:9],), forced="a")
+    found = list(generate_many(*speaker, "A", choices, range(150)))
+    assert len({len(text.tokens) for text in found}) > 5 and len(found) == 150
+    for text in found[:3] + found[63:66] + found[-2:]:
+        assert text_of(text.tokens) == text_of(
+            write(speaker, prompt="A", length=60, seed=text.seed, stop=(plain[7:9],), forced="a")
+        )
+    assert [text.tokens for text in generate_many(*speaker, "A", Decoding(length=0), [1, 2])] == [(), ()]
+    contexts = [vocabulary.encode(word) for word in ("The ", "gull")]
+    first, second = generate_many(*speaker, "", Decoding(length=15), [4, 5], contexts)
+    assert text_of(first.tokens) == text_of(write(speaker, prompt="The ", length=15, seed=4))
+    assert text_of(second.tokens) == text_of(write(speaker, prompt="gull", length=15, seed=5))
+
+
+def test_numbers_that_are_not_finite_are_an_error(speaker):
+    """Weights that have become infinite are told, not drawn from."""
+    network, _ = speaker
+    with torch.no_grad():
+        network.output.weight.fill_(torch.nan)
+    with pytest.raises(RnnbenchError, match="not finite"):
+        write(speaker, length=3)

@@ -86,3 +86,12 @@ def test_looking_can_be_stopped():
 
     with pytest.raises(TimeoutError):
         novelty.measure(ids("some text"), ids(TEXT), stop)
+
+
+def test_a_long_copied_span_is_memorised_and_frequent_letters_are_not():
+    """What a network that knows its text by heart writes is flagged; letters drawn by their frequency are not."""
+    random = np.random.default_rng(1)
+    text = "".join(random.choice(list("abcdefgh "), 4000))
+    assert measured(text[700:800], text).memorised
+    drawn = "".join(random.permutation(list(text))[:600])
+    assert not measured(drawn, text).memorised and measured(drawn, text).copied < 12

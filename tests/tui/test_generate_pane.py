@@ -7,6 +7,7 @@ from typing import ClassVar
 import pytest
 from textual.widgets import Input
 
+from rnnbench.runs.slashes import SampleRequest, describe, help_text, read_line
 from rnnbench.tui.messages import (
     AnswerArrived,
     AnswersEnded,
@@ -18,9 +19,7 @@ from rnnbench.tui.messages import (
 )
 from rnnbench.tui.panes import clipboard, generate
 from rnnbench.tui.panes.generate import GeneratePane
-from rnnbench.tui.panes.repl import describe, help_text, read_line
 from rnnbench.tui.panes.transcript import Transcript
-from rnnbench.tui.sampler import SampleRequest
 
 
 class FakeSampler:

@@ -3,7 +3,6 @@
 import contextlib
 from dataclasses import replace
 from functools import partial
-from itertools import count
 from pathlib import Path
 from typing import ClassVar
 
@@ -14,9 +13,9 @@ from textual.content import Content
 from textual.widget import Widget
 from textual.widgets import Input
 
-from rnnbench import storage
 from rnnbench.errors import RnnbenchError
 from rnnbench.runs.asking import asking
+from rnnbench.runs.slashes import Reply, SampleRequest, describe, help_text, read_line, save_text
 from rnnbench.runs.store import Run
 from rnnbench.tui import actions
 from rnnbench.tui.background import in_background
@@ -34,9 +33,8 @@ from rnnbench.tui.panes.clipboard import copy_through_tmux
 from rnnbench.tui.panes.fields import LineInput
 from rnnbench.tui.panes.pane import Pane
 from rnnbench.tui.panes.paragraph import Paragraph
-from rnnbench.tui.panes.repl import Reply, describe, help_text, read_line
 from rnnbench.tui.panes.transcript import NOTE, WRONG, Transcript
-from rnnbench.tui.sampler import Sampler, SampleRequest
+from rnnbench.tui.sampler import Sampler
 from rnnbench.visible import visible
 from rnnbench.workspace import Workspace
 
@@ -284,7 +282,7 @@ class GeneratePane(Pane):
             self._transcript.add("nothing has been written yet", WRONG)
             return
         folder = self._run.folder / "samples"
-        in_background(self, partial(_save, folder, self._sample), self._saved, self._failed)
+        in_background(self, partial(save_text, folder, self._sample), self._saved, self._failed)
 
     def _saved(self, path: Path) -> None:
         self._transcript.add(f"saved as {path}", NOTE)
@@ -297,13 +295,6 @@ def _has_checkpoint(run: Run) -> bool:
     with contextlib.suppress(OSError):
         return any(run.checkpoints.iterdir())
     return False
-
-
-def _save(folder: Path, text: str) -> Path:
-    storage.make_folder(folder)
-    path = next(path for number in count(1) if not (path := folder / f"sample-{number}.txt").exists())
-    storage.write_file(path, text.encode("utf-8", "replace") + b"\n")
-    return path
 
 
 def _figures(ended: SampleEnded, begun: SampleBegun | None) -> str:

@@ -13,7 +13,11 @@ from rnnbench.tui.cells import padded
 from rnnbench.tui.panes.bars import KeyLine
 from rnnbench.tui.screens.dialog import DialogScreen
 
-_TITLES = {actions.WORKBENCH: "Everywhere on the workbench", actions.RUNS: "In the list of runs"}
+_TITLES = {
+    actions.WORKBENCH: "Everywhere on the workbench",
+    actions.RUNS: "In the list of runs",
+    actions.INSPECT: "Inside a model",
+}
 
 
 class HelpScreen(DialogScreen[None]):

@@ -18,6 +18,7 @@ from rnnbench.tui import actions
 from rnnbench.tui.background import in_background
 from rnnbench.tui.run_rows import COLUMNS, RunReader, RunRow
 from rnnbench.tui.screens.base import PlaceScreen
+from rnnbench.tui.screens.compare import MOST_RUNS, CompareScreen
 from rnnbench.tui.screens.control import RunControl
 from rnnbench.workspace import Workspace
 
@@ -30,6 +31,7 @@ _STYLES = {
     FAILED: "bold red",
     CRASHED: "bold red",
 }
+_MARK = "●"
 _NUMBERS = {"step", "perplexity", "bits/char", "age", "pseudo-ppl"}
 
 
@@ -40,7 +42,7 @@ class RunsScreen(PlaceScreen):
         "Every run of this workspace, the one that changed last on top. The perplexity is the best one on the "
         "validation text. It counts tokens, so it compares only runs with the same tokens; bits per character compare "
         "any two runs on the same text. A cloze model has a pseudo-perplexity (pseudo-ppl) instead, which "
-        "compares with no perplexity."
+        "compares with no perplexity. Mark two to six runs with space and press c to see their curves on one chart."
     )
     BINDINGS: ClassVar[list[BindingType]] = actions.bindings(actions.RUNS)
 
@@ -52,6 +54,7 @@ class RunsScreen(PlaceScreen):
         self._rows: list[RunRow] = []
         self._cells: dict[str, tuple[str, ...]] = {}
         self._first = open_run
+        self._marked: list[str] = []
         self._reading = False
 
     def compose(self) -> ComposeResult:
@@ -84,9 +87,13 @@ class RunsScreen(PlaceScreen):
             in_background(self, self._reader.rows, self._show, self.fail)
 
     def _show(self, rows: list[RunRow]) -> None:
-        """Touch only what is different: an unchanged list costs the terminal nothing."""
         self._reading = False
-        cells = {row.name: row.cells(time.time()) for row in rows}
+        self._fill(rows)
+
+    def _fill(self, rows: list[RunRow]) -> None:
+        """Touch only what is different: an unchanged list costs the terminal nothing."""
+        self._marked = [name for name in self._marked if any(row.name == name for row in rows)]
+        cells = {row.name: self._texts(row) for row in rows}
         if list(cells) != list(self._cells):
             self._refill(cells)
         else:
@@ -98,6 +105,11 @@ class RunsScreen(PlaceScreen):
         count = f"{len(rows):,} runs" if len(rows) != 1 else "1 run"
         self.query_one("#runs-title", Static).update(f"Runs: {count}" if rows else "There are no runs yet.")
         self.show_keys()
+
+    def _texts(self, row: RunRow) -> tuple[str, ...]:
+        """The texts of a row; a marked run carries its mark behind its name."""
+        name, *rest = row.cells(time.time())
+        return (f"{name} {_MARK}" if row.name in self._marked else name, *rest)
 
     def _refill(self, cells: dict[str, tuple[str, ...]]) -> None:
         name = self._selected_name() or self._first
@@ -175,6 +187,30 @@ class RunsScreen(PlaceScreen):
         """Delete the selected run."""
         if run := self._selected():
             self._control.delete(run, self._read)
+
+    def action_mark(self) -> None:
+        """Mark the selected run to be compared, or take its mark away."""
+        if (row := self._selected_row()) is None:
+            self.nothing("there are no runs yet")
+        elif row.name in self._marked:
+            self._marked.remove(row.name)
+        elif len(self._marked) == MOST_RUNS:
+            self.nothing(f"more than {MOST_RUNS} curves cannot be told apart")
+        else:
+            self._marked.append(row.name)
+        self._fill(self._rows)
+        self._table.action_cursor_down()
+
+    def action_compare(self) -> None:
+        """The marked runs side by side; with one mark, that run and the one under the cursor."""
+        names = list(self._marked)
+        selected = self._selected_name()
+        if len(names) == 1 and selected is not None and selected not in names:
+            names.append(selected)
+        if len(names) < 2:
+            self.nothing("mark two or more runs with space first")
+        else:
+            self.app.push_screen(CompareScreen(self._store.workspace, [self._store.run(name) for name in names]))
 
 
 def _cell(column: str, text: str) -> Text:

@@ -334,6 +334,17 @@ class WorkbenchScreen(SteeringScreen):
         else:
             self.app.push_screen(SamplesScreen(lambda: attachment.progress.samples, attachment.progress.task))
 
+    def action_inspect(self) -> None:
+        """Look into the model of the open run, beginning with what it wrote last."""
+        from rnnbench.tui.screens.inspect import InspectScreen  # its table is not needed for the first screen
+
+        if (attachment := self.attachment) is None:
+            self.nothing("no run is open")
+        else:
+            last = attachment.progress.samples[-1:]
+            text = last[0].prompt + last[0].text if last else ""
+            self.app.push_screen(InspectScreen(self._workspace, attachment.run, text))
+
     def action_show_runs(self) -> None:
         """The list of runs; comes back with the name of one to open."""
         from rnnbench.tui.screens.runs import RunsScreen  # its table is not needed for the first screen

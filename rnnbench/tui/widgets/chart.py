@@ -1,5 +1,6 @@
 """The learning curve: perplexity over steps, redrawn only where it changed."""
 
+from dataclasses import replace
 from itertools import zip_longest
 
 from rich.cells import cell_len
@@ -50,8 +51,10 @@ class LearningCurve(Widget):
         self._rows: list[Row] = []
         self._styles: dict[str, RichStyle] = {}
 
-    def show(self, series: list[Series], rules: list[Rule]) -> None:
-        """Draw these, and paint the cells that are now different; nothing is painted when none is."""
+    def show(self, series: list[Series], rules: list[Rule], look: Look | None = None) -> None:
+        """Draw these, in another look if one is given, and paint the cells that are now different; nothing is painted
+        when none is."""
+        self.look = look or self.look
         self._series, self._rules = list(series), list(rules)
         known = self._envelopes
         self._envelopes = {item.name: known.get(item.name) or Envelope() for item in series}
@@ -61,7 +64,7 @@ class LearningCurve(Widget):
 
     def toggle_log(self) -> None:
         """Change between a logarithmic and a linear axis of perplexity."""
-        self.look = Look(log=not self.look.log, ascii=self.look.ascii)
+        self.look = replace(self.look, log=not self.look.log)
         self._redraw()
 
     def text(self) -> str:

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import cycle
 
 from rich.cells import cell_len, set_cell_size
 
@@ -19,19 +20,28 @@ PLAIN, MUTED = "", "axis"
 _LEFT_DOTS, _RIGHT_DOTS = (0x40, 0x04, 0x02, 0x01), (0x80, 0x20, 0x10, 0x08)  # from the lowest dot to the highest
 _ASCII_CURVES, _ASCII_RULES = "*o+x#%@&", "-=~"
 _RULES = "╌┈┄"
+DASHES = ("1", "11111000", "1100", "111110011100", "100000", "111111111100")
+"""How curves are broken up, dot by dot; the first is not."""
+_SIGN_EVERY, _SIGN_FIRST = 24, 4  # columns
 _NAME_LIMIT = 40
-_NARROWEST_LABELS = 3  # the word "step" below them needs the room
+_NARROWEST_LABELS = 3
 _SMALLEST_WIDTH, _SMALLEST_HEIGHT = 20, 4
 
 
 @dataclass(frozen=True)
 class Series:
-    """A curve: perplexities over steps. Pass the same growing sequences again and again: only new points are read."""
+    """A curve: perplexities over steps. Pass the same growing sequences again and again: only new points are read.
+
+    `dash` numbers a pattern of DASHES, and `sign`, one cell wide, is written on the curve here and there: two ways to
+    tell curves apart without colours.
+    """
 
     name: str
-    steps: Sequence[int]
+    steps: Sequence[float]
     values: Sequence[float]
     style: str
+    dash: int = 0
+    sign: str = ""
 
 
 @dataclass(frozen=True)
@@ -45,10 +55,15 @@ class Rule:
 
 @dataclass(frozen=True)
 class Look:
-    """How to draw: the perplexity axis logarithmic or not, with braille or with ASCII only."""
+    """How to draw: the perplexity axis logarithmic or not, with braille or with ASCII only.
+
+    A `title` stands above the curves in place of their legend; `across` names the axis below them.
+    """
 
     log: bool = True
     ascii: bool = False
+    title: str = ""
+    across: str = "step"
 
     def curve_mark(self, index: int) -> str:
         """The legend's sign for a curve; in ASCII also what it is drawn with."""
@@ -71,9 +86,10 @@ _BRAILLE = [[_braille(left, right) for right in range(16)] for left in range(16)
 class Canvas:
     """Dots, each column of them one integer whose lowest bit is the lowest dot."""
 
-    def __init__(self, width: int, height: int, look: Look, mark: str) -> None:
+    def __init__(self, width: int, height: int, look: Look, mark: str, dash: int = 0) -> None:
         self.width, self.height = width, height
         self._look, self._mark = look, mark
+        self._dash = DASHES[0 if look.ascii else dash % len(DASHES)]
         self.dots_across, self.dots_up = (width, height) if look.ascii else (2 * width, 4 * height)
         self._bits = [0] * self.dots_across
 
@@ -95,14 +111,32 @@ class Canvas:
     def cells(self) -> Iterator[tuple[int, int, str]]:
         """Every cell with a dot in it: row from the top, column, character."""
         across, up = self.dots_across // self.width, self.dots_up // self.height
+        bits = [column & mask for column, mask in zip(self._bits, cycle(self._masks()))]
         for column in range(self.width):
-            left, right = self._bits[column * across], self._bits[column * across + across - 1]
+            left, right = bits[column * across], bits[column * across + across - 1]
             rest, row = left | right, self.height - 1
             while rest:  # no further up than the highest dot: most of a chart is empty
                 if rest & (1 << up) - 1:
                     shift = up * (self.height - 1 - row)
                     yield row, column, self._character(left >> shift & 15, right >> shift & 15)
                 rest, row = rest >> up, row - 1
+
+    def _masks(self) -> list[int]:
+        """The dots that a dashed curve may have, column by column until they repeat. They run along falling lines as
+        well as along level ones, so that a steep curve is dashed and does not vanish."""
+        period = len(self._dash)
+        return [
+            sum(1 << dot for dot in range(self.dots_up) if self._dash[(column - dot) % period] == "1")
+            for column in range(period)
+        ]
+
+    def signs(self, first: int, every: int) -> Iterator[tuple[int, int]]:
+        """Row and column of cells on the curve, one in `every` columns; the last one of a curve too short for that."""
+        across, up = self.dots_across // self.width, self.dots_up // self.height
+        bits = [self._bits[at] | self._bits[at + across - 1] for at in range(0, self.dots_across, across)]
+        drawn = [column for column, dots in enumerate(bits) if dots]
+        for column in [column for column in drawn if column % every == first % every] or drawn[-1:]:
+            yield self.height - 1 - (bits[column].bit_length() - 1) // up, column
 
     def _character(self, left: int, right: int) -> str:
         return self._mark if self._look.ascii else _BRAILLE[left][right]
@@ -128,6 +162,17 @@ def trace(canvas: Canvas, envelope: Envelope, left: float, right: float, scale: 
 def _around(index: int, count: int) -> range:
     """A lone point is drawn three dots wide: one dot is easily overlooked."""
     return range(max(index - 1, 0), min(index + 2, count))
+
+
+def sample(dash: int, width: int) -> str:
+    """A piece of a curve with that dash, as it is drawn."""
+    canvas = Canvas(width, 1, Look(), "", dash)
+    for column in range(canvas.dots_across):
+        canvas.fill(column, 1, 1)
+    row = [" "] * width
+    for _, column, character in canvas.cells():
+        row[column] = character
+    return "".join(row)
 
 
 def legend(series: Sequence[Series], rules: Sequence[Rule], width: int, look: Look) -> Row:
@@ -163,7 +208,7 @@ def draw(
 
     The text `empty` takes the place of the curves as long as there is none.
     """
-    head = legend(series, rules, width, look)
+    head = [(set_cell_size(look.title, width).rstrip(), MUTED)] if look.title else legend(series, rules, width, look)
     plot_height = height - 2
     lows, highs = [item.low for item in envelopes], [item.high for item in envelopes]
     if math.isinf(min(lows, default=math.inf)) or width < _SMALLEST_WIDTH or height < _SMALLEST_HEIGHT:
@@ -175,12 +220,12 @@ def draw(
     left, right = _step_range(series)
     canvases = []
     for index, envelope in enumerate(envelopes):
-        canvas = Canvas(across, plot_height, look, look.curve_mark(index))
+        canvas = Canvas(across, plot_height, look, look.curve_mark(index), series[index].dash)
         trace(canvas, envelope, left, right, scale)
-        canvases.append((canvas, series[index].style))
+        canvases.append((canvas, series[index]))
     rows = _layered(_rule_rows(rules, scale, plot_height, look), canvases, across)
     body = [[(text, MUTED), *row] for text, row in zip(gutter, rows, strict=True)]
-    foot: Row = [(_step_labels(left, right, across, width - across), MUTED)]
+    foot: Row = [(_step_labels(look.across, left, right, across, width - across), MUTED)]
     return [head, *body, foot]
 
 
@@ -202,7 +247,7 @@ def _gutter(scale: Scale, height: int, look: Look) -> list[str]:
         row = height - 1 - round(scale.place(value) * (height - 1))
         if not {row - 1, row, row + 1} & labels.keys():
             labels[row] = axes.label(value)
-    wide = max(_NARROWEST_LABELS, *map(len, labels.values()))
+    wide = max(_NARROWEST_LABELS, len(look.across) - 1, *map(len, labels.values()))  # the name below needs the room
     return [f"{labels.get(row, ''):>{wide}} {tick if row in labels else corner}" for row in range(height)]
 
 
@@ -211,9 +256,9 @@ def _step_range(series: Sequence[Series]) -> tuple[float, float]:
     return 0.0, axes.round_up(max(item.steps[-1] for item in series if item.steps))
 
 
-def _step_labels(left: float, right: float, across: int, indent: int) -> str:
+def _step_labels(name: str, left: float, right: float, across: int, indent: int) -> str:
     """The axis of steps: its name below the other axis' labels, and whole numbers centred below their places."""
-    line = "step"[:indent].ljust(indent)
+    line = name[:indent].ljust(indent)
     for value in (tick for tick in axes.linear_ticks(left, right, max(across // 10, 2)) if tick == int(tick)):
         text = axes.label(value)
         middle = indent + round((value - left) / (right - left) * (across - 1))
@@ -235,12 +280,16 @@ def _rule_rows(rules: Sequence[Rule], scale: Scale, height: int, look: Look) -> 
     return fills
 
 
-def _layered(fills: list[_Cell], canvases: list[tuple[Canvas, str]], across: int) -> Iterator[Row]:
-    """The rows with the curves over them, the later curve on top."""
+def _layered(fills: list[_Cell], canvases: list[tuple[Canvas, Series]], across: int) -> Iterator[Row]:
+    """The rows with the curves over them, the later curve on top, and the signs of all over the curves."""
     touched: list[dict[int, _Cell]] = [{} for _ in fills]
-    for canvas, style in canvases:
+    for canvas, series in canvases:
         for row, column, character in canvas.cells():
-            touched[row][column] = character, style
+            touched[row][column] = character, series.style
+    for index, (canvas, series) in enumerate(canvases):
+        first = _SIGN_FIRST + index * _SIGN_EVERY // max(len(canvases), 1)
+        for row, column in canvas.signs(first, _SIGN_EVERY) if series.sign else ():
+            touched[row][column] = series.sign, series.style
     return (_joined(fill, cells, across) for fill, cells in zip(fills, touched, strict=True))
 
 

@@ -38,8 +38,8 @@ class Envelope:
         self._size = 1
         self._taken = 0
         self._partial = False
-        self._probes: list[tuple[int, int, float]] = []
-        self._starts: list[int] = []
+        self._probes: list[tuple[int, float, float]] = []
+        self._starts: list[float] = []
         self._firsts: list[float] = []
         self._lows: list[float] = []
         self._highs: list[float] = []
@@ -58,7 +58,7 @@ class Envelope:
         """The highest value that can be drawn; -inf when there is none."""
         return max(self._highs, default=-math.inf)
 
-    def follow(self, steps: Sequence[int], values: Sequence[float]) -> None:
+    def follow(self, steps: Sequence[float], values: Sequence[float]) -> None:
         """Take in a series whose steps never decrease. What was taken before is not read again if it is a prefix."""
         count = min(len(steps), len(values))
         if self._partial:
@@ -76,7 +76,7 @@ class Envelope:
         places = {0, whole // 2, whole - 1} if whole else set()
         self._probes = [(index, steps[index], values[index]) for index in places]
 
-    def _is_prefix_of(self, steps: Sequence[int], values: Sequence[float], count: int) -> bool:
+    def _is_prefix_of(self, steps: Sequence[float], values: Sequence[float], count: int) -> bool:
         """Whether the points taken so far are still where they were: a resumed run forgets its last points."""
         return self._taken <= count and all(
             steps[index] == step and (values[index] == value or math.isnan(value))
@@ -97,7 +97,7 @@ class Envelope:
         for column in (self._starts, self._firsts, self._lows, self._highs, self._lasts):
             del column[length:]
 
-    def _add(self, start: int, values: Sequence[float]) -> None:
+    def _add(self, start: float, values: Sequence[float]) -> None:
         low, high = min(values), max(values)
         if not (low > 0 and high < math.inf and math.isfinite(sum(values))):  # min() and max() do not see every NaN
             drawable = [value for value in values if 0 < value < math.inf]
