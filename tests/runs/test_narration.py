@@ -133,7 +133,7 @@ def test_after_a_resume_the_mean_begins_anew(make_event: MakeEvent) -> None:
     assert step_figures(lines) == [(20, 0.105), (40, 0.305)]
     assert told(make_event(RunResumed, step=20, exact=True)) == ["resumed at step 20"]
     assert told(make_event(RunResumed, step=20, exact=False)) == [
-        "resumed at step 20 (not exact: this machine differs)"
+        "resumed at step 20 (not exact: machine, threads, processes or learning rate differ)"
     ]
 
 
