@@ -100,7 +100,8 @@ class Narrator:
                 return [self._evaluated(event)]
             case RunResumed(step=step, exact=exact):
                 self._mean = LossReducer()
-                return [f"resumed at step {step}" + ("" if exact else " (not exact: machine, threads, processes or learning rate differ)")]
+                inexact = "" if exact else " (not exact: machine, threads, processes or learning rate differ)"
+                return [f"resumed at step {step}{inexact}"]
             case _:
                 return _plain(event, self._task)
 
