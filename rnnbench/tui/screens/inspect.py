@@ -6,6 +6,7 @@ from functools import partial
 from pathlib import Path
 from typing import ClassVar
 
+from rich.cells import cell_len
 from rich.text import Text
 from textual import on
 from textual.app import ComposeResult
@@ -281,12 +282,14 @@ class InspectScreen(PlaceScreen):
             self.nothing("there is no text to look at")
 
     def _fill_table(self, columns: Iterable[str], rows: Iterable[tuple[str, ...]]) -> None:
-        self._table.clear(columns=True)
-        for place, column in enumerate(columns):
-            self._table.add_column(Text(column, justify="right" if place > 1 else "left"))
-        for cells in rows:
-            texts = (Text(cell, justify="right" if place > 1 else "left") for place, cell in enumerate(cells))
-            self._table.add_row(*texts)
+        """The widths are given: those that a table finds by itself may come after it was drawn."""
+        lines, table = [tuple(columns), *rows], self._table
+        table.clear(columns=True)
+        for place, (label, *cells) in enumerate(zip(*lines, strict=True)):
+            width = max(map(cell_len, (label, *cells)))
+            table.add_column(Text(label, justify="right" if place > 1 else "left"), width=width)
+        for line in lines[1:]:
+            table.add_row(*(Text(cell, justify="right" if place > 1 else "left") for place, cell in enumerate(line)))
 
     def _focus_view(self) -> None:
         (self._coloured if self._view == TEXT else self._table).focus()
