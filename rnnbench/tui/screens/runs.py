@@ -3,6 +3,7 @@
 import time
 from typing import ClassVar
 
+from rich.cells import cell_len
 from rich.text import Text
 from textual import on
 from textual.app import ComposeResult
@@ -63,8 +64,6 @@ class RunsScreen(PlaceScreen):
         yield from self.compose_bars()
 
     def on_mount(self) -> None:
-        for column in COLUMNS:
-            self._table.add_column(Text(column, justify="right" if column in _NUMBERS else "left"), key=column)
         self._table.focus()
         self._read()
         self.set_interval(REFRESH_SECONDS, self._read)
@@ -94,13 +93,13 @@ class RunsScreen(PlaceScreen):
         """Touch only what is different: an unchanged list costs the terminal nothing."""
         self._marked = [name for name in self._marked if any(row.name == name for row in rows)]
         cells = {row.name: self._texts(row) for row in rows}
-        if list(cells) != list(self._cells):
+        if list(cells) != list(self._cells) or _widths(cells) != _widths(self._cells):
             self._refill(cells)
         else:
             for name, texts in cells.items():
                 for column, before, after in zip(COLUMNS, self._cells[name], texts, strict=True):
                     if before != after:
-                        self._table.update_cell(name, column, _cell(column, after), update_width=True)
+                        self._table.update_cell(name, column, _cell(column, after))
         self._rows, self._cells = rows, cells
         count = f"{len(rows):,} runs" if len(rows) != 1 else "1 run"
         self.query_one("#runs-title", Static).update(f"Runs: {count}" if rows else "There are no runs yet.")
@@ -112,8 +111,12 @@ class RunsScreen(PlaceScreen):
         return (f"{name} {_MARK}" if row.name in self._marked else name, *rest)
 
     def _refill(self, cells: dict[str, tuple[str, ...]]) -> None:
+        """The widths are given: those that a table finds by itself may come after it was drawn."""
         name = self._selected_name() or self._first
-        self._table.clear()
+        self._table.clear(columns=True)
+        for column, width in zip(COLUMNS, _widths(cells), strict=True):
+            label = Text(column, justify="right" if column in _NUMBERS else "left")
+            self._table.add_column(label, key=column, width=width)
         for row, texts in cells.items():
             self._table.add_row(*(_cell(column, text) for column, text in zip(COLUMNS, texts, strict=True)), key=row)
         if name in cells:
@@ -211,6 +214,11 @@ class RunsScreen(PlaceScreen):
             self.nothing("mark two or more runs with space first")
         else:
             self.app.push_screen(CompareScreen(self._store.workspace, [self._store.run(name) for name in names]))
+
+
+def _widths(cells: dict[str, tuple[str, ...]]) -> list[int]:
+    """How many columns of the terminal each column of the list takes."""
+    return [max(map(cell_len, texts)) for texts in zip(COLUMNS, *cells.values(), strict=True)]
 
 
 def _cell(column: str, text: str) -> Text:
