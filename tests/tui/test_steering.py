@@ -268,9 +268,12 @@ async def test_what_was_said_is_forgotten(bench, make_run, script, monkeypatch):
         await until_state(it, "finished")
         it.screen.say("news")
         await it.until(lambda: it.screen.status.message == "")
-        it.screen.nothing("an error")
-        await it.pilot.pause(0.2)
-        assert it.screen.status.message == "an error"
+        for _ in range(20):  # what the workbench says of itself meanwhile takes the place of the error
+            it.screen.nothing("an error")
+            await it.pilot.pause(0.2)
+            if it.screen.status.message == "an error":
+                return
+        raise AssertionError("the error was forgotten as soon as any message")
 
 
 async def test_an_error_is_told_once(bench, script):
