@@ -4,7 +4,7 @@ import math
 import time
 from collections.abc import Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from dataclasses import asdict, replace
 from statistics import fmean
 
 import torch
@@ -242,17 +242,10 @@ def _evaluated(step: int, result: Result, seconds: float, *, best: bool) -> Eval
     return EvaluationDone(
         step=step,
         split=result.split,
-        loss_nats=score.loss_nats,
-        tokens_scored=score.tokens_scored,
-        tokens_total=score.tokens_total,
-        characters=score.characters,
-        bytes=score.bytes,
-        unknown_tokens=score.unknown_tokens,
-        spelling_nats=score.spelling_nats,
-        tokens_given=score.tokens_given,
         figures=dict(result.figures),
         seconds=round(seconds, 3),
         best=best,
+        **asdict(score),
     )
 
 

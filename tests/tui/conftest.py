@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from textual.message import Message
@@ -21,7 +21,7 @@ from rnnbench.runs.events import CheckpointSaved, EvaluationDone, Event, RunFini
 from rnnbench.runs.log import EventWriter
 from rnnbench.runs.store import Run, RunStore
 from rnnbench.tui.app import WorkbenchApp
-from rnnbench.tui.messages import EventsArrived, StateChanged
+from rnnbench.tui.messages import EventsArrived, SampleBegun, SampleEnded, StateChanged, TokensArrived
 from rnnbench.tui.screens.workbench import WorkbenchScreen
 from rnnbench.workspace import Workspace
 
@@ -324,3 +324,41 @@ class Inbox:
 def inbox() -> Inbox:
     """What gets the messages in place of the workbench."""
     return Inbox()
+
+
+@pytest.fixture
+def fake_sampler():
+    """A sampler class without a process: it remembers what it was asked, `made` lists its instances in order."""
+
+    class FakeSampler:
+        made: ClassVar[list[Any]] = []
+
+        def __init__(self, target, workspace, run_name):
+            self.target, self.run_name = target, run_name
+            self.asked, self.cancelled, self.closed = [], 0, False
+            FakeSampler.made.append(self)
+
+        def ask(self, request):
+            self.asked.append(request)
+            return len(self.asked)
+
+        def cancel(self):
+            self.cancelled += 1
+
+        def close(self):
+            self.closed = True
+
+        def say(self, *messages):
+            for message in messages:
+                self.target.post_message(message)
+
+        def answer(self, text, *, cancelled=False, unknown=()):
+            """A whole answer to the last request."""
+            number = len(self.asked)
+            self.say(
+                SampleBegun(number, 60, 7, unknown),
+                TokensArrived(number, text),
+                SampleEnded(number, 10, -15.0, 1234.0, cancelled),
+            )
+
+    return FakeSampler

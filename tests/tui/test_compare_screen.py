@@ -1,7 +1,6 @@
 """Several runs side by side: the marks in the list, the chart, the table, and what cannot be compared."""
 
 import math
-from typing import ClassVar
 
 import pytest
 from textual.widgets import DataTable
@@ -211,35 +210,9 @@ async def test_hostile_or_damaged_runs_are_compared_with_what_they_have(bench, t
         assert line(it, "corpus.file")[-2:] == ["-", "story.txt"]
 
 
-class FakeSampler:
-    """Remembers what it was asked; the test gives the answers."""
-
-    made: ClassVar[list] = []
-
-    def __init__(self, target, workspace, run_name):
-        self.target, self.run_name = target, run_name
-        self.asked, self.cancelled, self.closed = [], 0, False
-        FakeSampler.made.append(self)
-
-    def ask(self, request):
-        self.asked.append(request)
-        return len(self.asked)
-
-    def cancel(self):
-        self.cancelled += 1
-
-    def close(self):
-        self.closed = True
-
-    def say(self, *messages):
-        for message in messages:
-            self.target.post_message(message)
-
-
-async def test_one_prompt_and_seed_for_all(bench, trained, script, monkeypatch):
+async def test_one_prompt_and_seed_for_all(bench, trained, script, monkeypatch, fake_sampler):
     """Every run gets the same line, seed and settings; each answers in its column; esc stops, then goes back."""
-    FakeSampler.made = []
-    monkeypatch.setattr(together, "Sampler", FakeSampler)
+    monkeypatch.setattr(together, "Sampler", fake_sampler)
     trained("a")
     trained("b", task="cloze", model={"task": "cloze"})
     async with bench(script.NARROW) as it:
@@ -251,7 +224,7 @@ async def test_one_prompt_and_seed_for_all(bench, trained, script, monkeypatch):
         await it.see("temp 0.5", "seed 1")
         await it.type("The _")
         await it.keys("enter")
-        first, second = FakeSampler.made
+        first, second = fake_sampler.made
         assert [(x.run_name, x.asked[0].prompt, x.asked[0].seed) for x in (first, second)] == [
             ("a", "The _", 1),
             ("b", "The _", 1),

@@ -2,7 +2,6 @@
 
 import json
 import subprocess
-from typing import ClassVar
 
 import pytest
 from textual.widgets import Input
@@ -13,7 +12,6 @@ from rnnbench.tui.messages import (
     AnswersEnded,
     FillingArrived,
     SampleBegun,
-    SampleEnded,
     SamplerFailed,
     TokensArrived,
 )
@@ -22,40 +20,11 @@ from rnnbench.tui.panes.generate import GeneratePane
 from rnnbench.tui.panes.transcript import Transcript
 
 
-class FakeSampler:
-    """Remembers what it was asked; the test gives the answers."""
-
-    made: ClassVar[list] = []
-
-    def __init__(self, target, workspace, run_name):
-        self.target, self.run_name = target, run_name
-        self.asked, self.cancelled, self.closed = [], 0, False
-        FakeSampler.made.append(self)
-
-    def ask(self, request):
-        self.asked.append(request)
-        return len(self.asked)
-
-    def cancel(self):
-        self.cancelled += 1
-
-    def close(self):
-        self.closed = True
-
-    def answer(self, text, *, cancelled=False, unknown=()):
-        """A whole answer to the last request."""
-        number = len(self.asked)
-        self.target.post_message(SampleBegun(number, 60, 7, unknown))
-        self.target.post_message(TokensArrived(number, text))
-        self.target.post_message(SampleEnded(number, 10, -15.0, 1234.0, cancelled))
-
-
 @pytest.fixture(autouse=True)
-def sampler(monkeypatch):
+def sampler(monkeypatch, fake_sampler):
     """No sampling process; gives the sampler of the run that was opened last."""
-    FakeSampler.made = []
-    monkeypatch.setattr(generate, "Sampler", FakeSampler)
-    return lambda: FakeSampler.made[-1]
+    monkeypatch.setattr(generate, "Sampler", fake_sampler)
+    return lambda: fake_sampler.made[-1]
 
 
 @pytest.fixture
