@@ -12,25 +12,28 @@ from textual.widgets import Input
 
 from rnnbench.errors import ExitCode
 from rnnbench.runs.store import PAUSED, Run, RunStore
-from rnnbench.tui.actions import ActionProvider
+from rnnbench.tui.actions.palette import ActionProvider
 from rnnbench.tui.keys import OrderedKeys
+from rnnbench.tui.preferences import DEFAULTS, Preferences
 from rnnbench.tui.screens.workbench import WorkbenchScreen
 from rnnbench.visible import visible
 from rnnbench.workspace import Workspace
 
 _SIGNALS = {signal.SIGTERM: ExitCode.TERMINATED, signal.SIGHUP: ExitCode.HUNG_UP}
+STYLES = ("base", "corpora", "model", "training", "generate", "runs", "compare", "inspect", "dialogs")
 DARK, LIGHT = "textual-dark", "textual-light"
 
 
 class WorkbenchApp(OrderedKeys[int]):
     """Four panes around the runs of one workspace. Leaving it ends nothing that trains."""
 
-    CSS_PATH = "app.tcss"
+    CSS_PATH: ClassVar = [f"styles/{name}.tcss" for name in STYLES]
     TITLE = "rnnbench"
     COMMANDS: ClassVar[set[type[Provider]]] = {ActionProvider}  # type: ignore[assignment]
 
-    def __init__(self, workspace: Workspace, run: str | None = None) -> None:
+    def __init__(self, workspace: Workspace, run: str | None = None, preferences: Preferences = DEFAULTS) -> None:
         super().__init__()
+        self.preferences = preferences
         self.animation_level = "none"  # every frame of an animation would travel over SSH
         self._workspace = workspace
         self._run = run

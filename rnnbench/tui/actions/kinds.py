@@ -1,0 +1,69 @@
+"""What an action of the workbench is, and where it can belong."""
+
+from dataclasses import dataclass
+
+from rnnbench.runs.store import CRASHED, FAILED, STOPPED
+
+WORKBENCH, RUNS, COMPARE, INSPECT = "workbench", "runs", "compare", "inspect"
+MACHINE, QUEUE = "machine", "queue"
+SCREENS = (WORKBENCH, RUNS, COMPARE, INSPECT, MACHINE, QUEUE)
+CORPORA, MODEL, TRAINING, GENERATE = "corpora", "model", "training", "generate"
+PANES = (CORPORA, MODEL, TRAINING, GENERATE)
+CONFIRM, COMMAND, HELP, SETTINGS, SAMPLES = "confirm", "command", "help", "settings", "samples"
+TOGETHER = "together"
+DIALOGS = (CONFIRM, COMMAND, HELP, SETTINGS, SAMPLES, TOGETHER)
+PLACES = (*SCREENS, *PANES, *DIALOGS)
+BROKEN_OFF = (STOPPED, FAILED, CRASHED)
+FOOTER, BUILT_IN, IN_FIELD = "footer", "built in", "in a field"
+
+
+@dataclass(frozen=True)
+class Action:
+    """Something the user can do. `where` are the screens, panes and dialogs it belongs to, `call` what runs it,
+    `states` those of the run in which it makes sense; none means always. Two actions that never make sense at the
+    same time may share a key.
+
+    A `built_in` action is done by the widget that has the focus; it is listed here to be documented. An `in_field`
+    action can be called while a text field has the focus.
+    """
+
+    id: str
+    keys: tuple[str, ...]
+    title: str
+    help: str
+    where: tuple[str, ...]
+    footer: bool
+    built_in: bool
+    in_field: bool
+    call: str
+    states: tuple[str, ...] = ()
+
+    def applies(self, state: str) -> bool:
+        """Whether it makes sense with a run in that state."""
+        return not self.states or state in self.states
+
+    @property
+    def key_text(self) -> str:
+        """The keys as a person reads them."""
+        return " ".join(_KEY_NAMES.get(key, key) for key in self.keys)
+
+
+_KEY_NAMES = {"question_mark": "?", "escape": "esc", "ctrl+p": "^p", "left": "←", "right": "→", "up": "↑", "down": "↓"}
+_KEY_NAMES |= {f"f{number}": f"F{number}" for number in range(1, 5)}
+
+
+def act(id: str, keys: str, title: str, help: str, *marks: str, call: str = "", states: tuple[str, ...] = ()) -> Action:
+    """An action; the marks are its places and what is special about it."""
+    where = tuple(mark for mark in marks if mark in PLACES)
+    return Action(
+        id,
+        tuple(keys.split()),
+        title,
+        help,
+        where,
+        FOOTER in marks,
+        BUILT_IN in marks,
+        IN_FIELD in marks,
+        call or id,
+        states,
+    )
