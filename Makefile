@@ -7,13 +7,14 @@ PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 # With one more workers than cores the torch threads of the tests would fight; see tests/conftest.py.
 WORKERS ?= 2
 
-.PHONY: help demo test test-all lint types contracts check install clean
+.PHONY: help demo test test-all lint types contracts check install bench-tui clean
 
 help:
 	@echo "make demo       install, train a small LSTM for 45 seconds, let it write"
 	@echo "make test       install what tests need, run the quick suite"
 	@echo "make test-all   the slow tests too"
 	@echo "make check      lint, types, import contracts"
+	@echo "make bench-tui  measure the workbench in a pseudo-terminal (ten minutes; --quick by QUICK=1)"
 	@echo "make clean      remove the virtual environment (runs and texts stay)"
 
 $(BIN)/python:
@@ -52,6 +53,9 @@ contracts: $(VENV)/.installed-test
 	$(BIN)/lint-imports --no-cache
 
 check: lint types contracts
+
+bench-tui: $(VENV)/.installed-test
+	$(BIN)/python tests/pty/bench_tui.py $(if $(QUICK),--quick)
 
 clean:
 	rm -rf $(VENV)

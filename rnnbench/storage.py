@@ -292,6 +292,8 @@ def move_folder(path: Path, target: Path) -> None:
     try:
         os.rename(path, target)
         sync_folder(target.parent)
+        if path.parent != target.parent:
+            sync_folder(path.parent)
     except OSError as error:
         with contextlib.suppress(OSError):
             os.rmdir(target)  # fails where it is not empty, so nothing of anybody is lost
@@ -349,6 +351,12 @@ def try_lock(path: Path) -> int | None:
             time.sleep(0.02)
     os.close(descriptor)
     return None
+
+
+def hold(descriptor: int) -> None:
+    """Lock an open file for as long as it is open here or in a process that inherits it; where that fails, do not."""
+    with contextlib.suppress(OSError):
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
 @contextlib.contextmanager

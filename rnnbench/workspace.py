@@ -48,6 +48,15 @@ class Workspace:
         return self.runs / ".cache"
 
     @property
+    def queue(self) -> Path:
+        """What waits to be trained; hidden, so no run."""
+        return self.runs / ".queue"
+
+    def is_queued(self, name: str) -> bool:
+        """Whether a run of that name waits."""
+        return (self.queue / f"{name}.json").exists()
+
+    @property
     def corpora_folders(self) -> list[Path]:
         """Where a bare corpus name is looked up: the workspace's own texts first, then the bundled ones."""
         return list(dict.fromkeys([self.root / "corpora", bundled_corpora()]))

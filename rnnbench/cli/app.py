@@ -9,7 +9,22 @@ import typer
 from typer.exceptions import TyperException
 
 from rnnbench import __version__
-from rnnbench.cli import control, corpora, demo, evaluate, inspect, output, presets, repl, runs, sample, train
+from rnnbench.cli import (
+    control,
+    corpora,
+    demo,
+    doctor,
+    evaluate,
+    inspect,
+    looks,
+    output,
+    presets,
+    queue,
+    repl,
+    runs,
+    sample,
+    train,
+)
 from rnnbench.cli.output import SETTINGS
 from rnnbench.errors import ExitCode, RnnbenchError, Stopped, UsageError
 from rnnbench.workspace import Workspace
@@ -34,6 +49,7 @@ def _version(wanted: bool) -> None:
 
 
 @app.callback(invoke_without_command=True)
+@looks.with_looks(after="workspace")
 def _main(
     context: typer.Context,
     workspace: Annotated[
@@ -44,17 +60,19 @@ def _main(
     no_color: Annotated[bool, typer.Option("--no-color", help="No colours (NO_COLOR does the same).")] = False,
     debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
     version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Show version.")] = False,
+    **options: Any,
 ) -> None:
     """Open the workbench when no command is given and stdout is a terminal."""
     SETTINGS.quiet, SETTINGS.verbose, SETTINGS.no_color, SETTINGS.debug = quiet, verbose, no_color, debug
     context.obj = Workspace.choose(workspace)
+    looks.keep(context, options)
     if workspace is not None and not context.obj.root.is_dir():
         raise UsageError(f"the workspace {context.obj.root} is not a folder", "give one that exists")
     if context.invoked_subcommand is None:
         if not output.is_terminal():
             output.complain(context.get_help())
             raise typer.Exit(ExitCode.USAGE)
-        train.open_workbench(context.obj, None)
+        train.open_workbench(context, None)
 
 
 train.register(app)
@@ -64,7 +82,9 @@ evaluate.register(app)
 control.register(app)
 inspect.register(app)
 demo.register(app)
+doctor.register(app)
 app.add_typer(runs.app, name="runs")
+app.add_typer(queue.app, name="queue")
 app.add_typer(corpora.app, name="corpora")
 app.add_typer(presets.app, name="presets")
 app.add_typer(presets.config_app, name="config")

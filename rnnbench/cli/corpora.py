@@ -6,6 +6,7 @@ import typer
 
 from rnnbench import config as configuration
 from rnnbench.cli import fetch, output, records, stdin
+from rnnbench.cli.told_progress import ToldProgress
 from rnnbench.errors import UsageError
 from rnnbench.metrics import perplexity
 from rnnbench.runs.figures import figure
@@ -57,10 +58,14 @@ def show(
     pairs: Annotated[
         bool, typer.Option("--pairs", help="As source and target lines, for seq2seq: a table, or see corpus.pairs.")
     ] = False,
+    progress: Annotated[
+        bool, typer.Option("--progress", help="Tell on stderr how far it is, in JSON lines, for a program.")
+    ] = False,
     json: Json = False,
 ) -> None:
     """What a text holds: encoding, characters, lines, vocabulary, how it is split."""
     from rnnbench.text import corpora as texts
+    from rnnbench.text.sources import silent
 
     corpus = {"file": file, "encoding": encoding, "errors": errors, "members": members}
     flags = {"corpus": {key: value for key, value in corpus.items() if value is not None}}
@@ -75,10 +80,11 @@ def show(
             raise UsageError("--pairs and --baselines do not go together", "a seq2seq run shows its own baselines")
         pair_texts.show(path, chosen, as_json=json)
         return
-    described = texts.describe(path, chosen.corpus, chosen.text)
+    told = ToldProgress() if progress else silent
+    described = texts.describe(path, chosen.corpus, chosen.text, told=told)
     measured = None
     if baselines:
-        encoded = texts.encode(path, chosen.corpus, chosen.text, context.obj.cache)
+        encoded = texts.encode(path, chosen.corpus, chosen.text, context.obj.cache, told)
         measured = texts.measure_baselines(encoded, compress=True)
     if json:
         output.json_data(records.description_record(described, measured))

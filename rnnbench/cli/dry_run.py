@@ -38,6 +38,8 @@ def show(config: RunConfig, path: Path, *, as_json: bool) -> None:
             "parameters": parameters,
             "memory_bytes": memory,
             "tokens_per_second": round(estimate.rate, 1),
+            "tokens_per_step": estimate.tokens_per_batch,
+            "steps_per_epoch": estimate.batches,
             "seconds": round(seconds, 1),
         }
         output.json_data(record)

@@ -1,4 +1,4 @@
-"""presets: list, show; config: schema, validate, show."""
+"""presets: list, show; config: schema, validate, keys, show."""
 
 import json as json_module
 from pathlib import Path
@@ -65,6 +65,14 @@ def validate(file: Annotated[Path, typer.Argument(show_default=False)]) -> None:
     if problems:
         raise typer.Exit(ExitCode.USAGE)
     output.say(f"{file} is a valid configuration")
+
+
+@config_app.command()
+def keys() -> None:
+    """Every key of the workbench by place, as a Markdown document."""
+    from rnnbench.tui.actions import key_table  # loads the interface
+
+    output.data(key_table().rstrip())
 
 
 @config_app.command()

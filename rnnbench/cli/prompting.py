@@ -1,19 +1,16 @@
 """Lines that a person types, or a pipe brings: editing, history, prompts of several lines."""
 
 import contextlib
-import os
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from rnnbench import storage
 from rnnbench.cli import output
 from rnnbench.errors import RnnbenchError
+from rnnbench.runs.history import append_history, load_history
 
-MOST_LINES = 1000
 _BLOCK = '"""'
-_LIMIT_BYTES = 16 << 20
 Read = Callable[[str], str]
 
 
@@ -115,26 +112,3 @@ class _Edited:
         except RnnbenchError as error:
             self._path = None
             output.say(f"warning: no history: {error}")
-
-
-def load_history(path: Path) -> list[str]:
-    """The last lines that were entered, to which the file is cut. Raises RnnbenchError when it cannot be used."""
-    try:
-        data = storage.read_file(path, limit=_LIMIT_BYTES)
-    except FileNotFoundError:
-        return []
-    lines = data.decode("utf-8", "replace").splitlines()
-    kept = [line for line in lines if line.strip()][-MOST_LINES:]
-    if len(kept) < len(lines):
-        storage.write_file(path, "".join(f"{line}\n" for line in kept).encode())
-    return kept
-
-
-def append_history(path: Path, line: str) -> None:
-    """Add a line at once, so that a terminal that is closed loses none. Raises RnnbenchError."""
-    descriptor = storage.open_append(path)
-    try:
-        storage.append(descriptor, line.encode("utf-8", "replace") + b"\n", path)
-    finally:
-        with contextlib.suppress(OSError):
-            os.close(descriptor)

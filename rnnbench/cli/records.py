@@ -8,7 +8,9 @@ from rnnbench.errors import RnnbenchError
 from rnnbench.metrics import MEMORISED_PERPLEXITY, Score, bits_per_unit, perplexity
 from rnnbench.runs.events import EvaluationDone, RunStarted
 from rnnbench.runs.figures import CLOZE, SEQ2SEQ
+from rnnbench.runs.notes import read_notes
 from rnnbench.runs.progress import RunProgress
+from rnnbench.runs.skimming import skim
 from rnnbench.runs.store import Run
 
 if TYPE_CHECKING:  # numpy would cost a third of the start-up of every command
@@ -148,7 +150,14 @@ def run_record(run: Run) -> Record:
         "planned_steps": started.planned_steps if started else None,
         "warnings": [event.message for event in progress.warnings],
         "message": progress.finished.message if progress.finished else "",
+        **_notes(run),
     }
+
+
+def _notes(run: Run) -> Record:
+    """What the user says of a run."""
+    notes = read_notes(run.folder)
+    return {"tags": list(notes.tags), "note": notes.text}
 
 
 def _kept(run: Run, progress: RunProgress) -> list[Any]:
@@ -185,7 +194,7 @@ def _corpus(started: RunStarted | None) -> Record | None:
 
 def summary_record(run: Run) -> Record:
     """A run as `runs list --json` tells it."""
-    progress = run.progress()
+    progress = skim(run.events_file)
     config = _config(run)
     best = progress.best
     return {
@@ -200,6 +209,7 @@ def summary_record(run: Run) -> Record:
         "task": _task(progress, config),
         "best": evaluation_record(best, progress.task),
         "last_event_at": progress.last_event_at,
+        **_notes(run),
     }
 
 

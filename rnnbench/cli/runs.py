@@ -1,20 +1,19 @@
-"""runs: list, show, rename, delete; the larger commands have files of their own."""
+"""runs: list, show, rename; the other commands have files of their own."""
 
 import time
 from typing import Annotated
 
 import typer
 
-from rnnbench.cli import comparing, export, output, records
+from rnnbench.cli import comparing, export, output, records, run_notes, run_trash
 from rnnbench.cli.records import Record
-from rnnbench.errors import UsageError
 from rnnbench.runs.figures import CLOZE, figure, figure_texts, long_perplexity_name
 from rnnbench.runs.narration import Narrator, duration
 from rnnbench.runs.store import CRASHED, FAILED, PAUSED, RunStore
 from rnnbench.visible import visible
 
 app = typer.Typer(
-    help="The run store: list, show, compare, plot, export, rename, delete.",
+    help="The run store: list, show, compare, plot, export, rename, tag, note, delete and undelete.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )
@@ -31,10 +30,15 @@ def list_runs(context: typer.Context, json: Json = False) -> None:
     elif not found:
         output.say(f"no runs in {store.folder} yet; start one with `rnnbench` or `rnnbench train --headless`")
     else:
-        # A pseudo-perplexity has a column of its own, and only where a run has one.
+        # A pseudo-perplexity has a column of its own, and only where a run has one; so have tags.
         pseudo = any(record["task"] == CLOZE for record in found)
+        tagged = any(record["tags"] for record in found)
         header = ["run", "state", "step", "best perplexity", *(["pseudo-perplexity"] if pseudo else []), *_REST]
-        output.table(header, [_row(record, pseudo=pseudo) for record in found])
+        rows = [_row(record, pseudo=pseudo) for record in found]
+        if tagged:
+            header.append("tags")
+            rows = [[*row, " ".join(record["tags"])] for row, record in zip(rows, found, strict=True)]
+        output.table(header, rows)
 
 
 _REST = ["bits/character", "model", "corpus", "last event"]
@@ -125,6 +129,8 @@ def _lines(record: Record) -> list[str]:
         lines += [f"trained for  {duration(progress['elapsed_seconds'])}"]
     steps = ", ".join(f"{saved['step']:,}{' (best)' if saved['best'] else ''}" for saved in record["checkpoints"])
     lines += [f"checkpoints  {steps or 'none'}"]
+    lines += [f"tags         {' '.join(record['tags'])}"] if record["tags"] else []
+    lines += [f"note         {record['note']}"] if record["note"] else []
     return lines
 
 
@@ -168,21 +174,5 @@ def rename(
     output.say(f"renamed {old} to {new}")
 
 
-@app.command()
-def delete(
-    context: typer.Context,
-    run: Annotated[str, typer.Argument(metavar="RUN", show_default=False)],
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
-) -> None:
-    """Remove a run and its checkpoints, after asking."""
-    store = RunStore(context.obj)
-    found = store.find(run)
-    if not yes:
-        import sys
-
-        if not sys.stdin.isatty():
-            raise UsageError(f"deleting {run} needs a confirmation", "give --yes")
-        if not typer.confirm(f"Delete run {run} with {found.progress().step:,} steps of training?", err=True):
-            raise typer.Exit(1)
-    store.delete(run)
-    output.say(f"deleted {run}")
+run_notes.register(app)
+run_trash.register(app)

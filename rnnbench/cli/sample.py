@@ -108,7 +108,7 @@ def sample(
     if serve:
         from rnnbench.cli import serve as server
 
-        server.serve(runs[0])
+        server.serve(context.obj, runs[0])
         return
     _check_prompt(task, given, from_corpus=from_corpus)
     first = secrets.randbelow(2**31) if seed is None else seed

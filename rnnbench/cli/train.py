@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from rnnbench import config as configuration
-from rnnbench.cli import output, stdin
+from rnnbench.cli import looks, output, stdin
 from rnnbench.cli.field_options import chosen_fields, with_field_options
 from rnnbench.config import RunConfig, Values
 from rnnbench.engine import launch
@@ -29,6 +29,7 @@ def register(app: typer.Typer) -> None:
         app.command()(command)
 
 
+@looks.with_looks(after="json")
 @with_field_options(after="run")
 def train(
     context: typer.Context,
@@ -43,10 +44,14 @@ def train(
         bool, typer.Option("--dry-run", help="Show what would be trained, how large and how fast; write nothing.")
     ] = False,
     json: Json = False,
+    queued: Annotated[
+        bool, typer.Option("--queue", help="Train it when the runs before it on its device have ended.")
+    ] = False,
     **options: Any,
 ) -> None:
     """Train a model: in the workbench, or here with --headless."""
     workspace: Workspace = context.obj
+    looks.keep(context, options)
     if not launch.find_place().leads:
         return follow(workspace, trains=headless and not dry_run_only)
     sets = [configuration.parse_setting(text) for text in setting or []]
@@ -65,10 +70,15 @@ def train(
     launch.find_place().check(chosen, headless=headless)
     store = RunStore(workspace)
     name = run or store.free_name(f"{path.stem}-{chosen.model.cell}")
+    if queued:
+        from rnnbench.cli import queue
+
+        queue.add(workspace, chosen, name)
+        return
     if not headless:
         _need_a_terminal()
         jobs.start(workspace, chosen, name)
-        open_workbench(workspace, name)
+        open_workbench(context, name)
         return
     train_here(workspace, store.create(name, chosen), chosen, as_json=json)
 
@@ -107,9 +117,13 @@ def resolve(preset: str | None, config: Path | None, flags: Values, beneath: Val
     return configuration.validate(configuration.merge(*layers, configuration.from_environment(), flags))
 
 
-def resume(context: typer.Context, run: RunArgument, headless: Headless = False, json: Json = False) -> None:
+@looks.with_looks(after="json")
+def resume(
+    context: typer.Context, run: RunArgument, headless: Headless = False, json: Json = False, **options: Any
+) -> None:
     """Continue a run exactly where its last verified checkpoint stands."""
     workspace: Workspace = context.obj
+    looks.keep(context, options)
     if not launch.find_place().leads:
         return follow(workspace, trains=headless)
     found = RunStore(workspace).find(run)
@@ -118,18 +132,18 @@ def resume(context: typer.Context, run: RunArgument, headless: Headless = False,
     if state == FINISHED:
         raise UsageError(f"run {run} has finished", "train a new run with a larger budget")
     if state == PAUSED:
-        go_on(workspace, found, headless=headless)
+        go_on(context, found, headless=headless)
         return
     launch.find_place().check(found.config(), headless=headless)
     if not headless:
         _need_a_terminal()
         jobs.resume(workspace, run)
-        open_workbench(workspace, run)
+        open_workbench(context, run)
         return
     train_here(workspace, found, found.config(), as_json=json)
 
 
-def go_on(workspace: Workspace, run: Run, *, headless: bool) -> None:
+def go_on(context: typer.Context, run: Run, *, headless: bool) -> None:
     """Let a paused run go on where it waits, in the process that has it."""
     from rnnbench.cli import control
 
@@ -137,7 +151,7 @@ def go_on(workspace: Workspace, run: Run, *, headless: bool) -> None:
         _need_a_terminal()
     control.fulfil(run, wishes.CONTINUE, control.SECONDS)
     if not headless:
-        open_workbench(workspace, run.name)
+        open_workbench(context, run.name)
 
 
 def follow(workspace: Workspace, *, trains: bool) -> None:
@@ -200,27 +214,31 @@ def stop(
     output.say(f"{run} is {found.state(progress)} at step {progress.step}")
 
 
-def attach(context: typer.Context, run: RunArgument) -> None:
+@looks.with_looks(after="run")
+def attach(context: typer.Context, run: RunArgument, **options: Any) -> None:
     """Open the workbench on a running or finished run."""
-    tui(context, run)
+    tui(context, run, **options)
 
 
+@looks.with_looks(after="run")
 def tui(
     context: typer.Context,
     run: Annotated[str | None, typer.Argument(metavar="[RUN]", help="Open it on this run.", show_default=False)] = None,
+    **options: Any,
 ) -> None:
     """Open the full-screen workbench."""
+    looks.keep(context, options)
     if run is not None:
         RunStore(context.obj).find(run)
-    open_workbench(context.obj, run)
+    open_workbench(context, run)
 
 
-def open_workbench(workspace: Workspace, run: str | None) -> None:
+def open_workbench(context: typer.Context, run: str | None) -> None:
     """Run the workbench until the user leaves it."""
     _need_a_terminal()
     from rnnbench.tui.app import run_workbench
 
-    raise typer.Exit(run_workbench(workspace, run))
+    raise typer.Exit(run_workbench(context.obj, run, looks.asked(context)))
 
 
 def _need_a_terminal() -> None:

@@ -40,8 +40,12 @@ def train_command(config: RunConfig, name: str) -> list[str]:
 
 def start(workspace: Workspace, config: RunConfig, name: str) -> Job:
     """Start training in a process of its own, which outlives this one and its terminal."""
-    run = RunStore(workspace).reserve(name)
-    return _spawn(workspace, run, train_command(config, name))
+    return start_reserved(workspace, config, RunStore(workspace).reserve(name))
+
+
+def start_reserved(workspace: Workspace, config: RunConfig, run: Run) -> Job:
+    """The same in a folder that was reserved for it."""
+    return _spawn(workspace, run, train_command(config, run.name))
 
 
 def resume(workspace: Workspace, name: str) -> Job:
@@ -53,13 +57,22 @@ def resume(workspace: Workspace, name: str) -> Job:
 
 
 def _spawn(workspace: Workspace, run: Run, words: list[str]) -> Job:
+    return Job(run, detach(workspace, words, run.stderr_file))
+
+
+def detach(workspace: Workspace, words: list[str], output_file: Path) -> "subprocess.Popen[bytes]":
+    """Start our own program in a process that outlives this one and its terminal, and prints into a file.
+
+    The file is locked as long as that process lives: it inherits the lock with its output.
+    """
     # RNNBENCH_<SECTION>_<KEY> variables are already in the configuration; read again they could only be in the way.
     sections = tuple(f"RNNBENCH_{section.upper()}_" for section in RunConfig.model_fields)
     environment = {key: value for key, value in os.environ.items() if not key.startswith(sections)}
     environment |= {"PYTHONUNBUFFERED": "1", "NO_COLOR": "1"}
-    output = storage.open_append(run.stderr_file)
+    output = storage.open_append(output_file)
     try:
-        process = subprocess.Popen(  # a real file, not a pipe: nobody may be there to read it
+        storage.hold(output)
+        return subprocess.Popen(  # a real file, not a pipe: nobody may be there to read it
             [*PROGRAM, "--workspace", str(workspace.root), *words],
             stdin=subprocess.DEVNULL,
             stdout=output,
@@ -69,7 +82,6 @@ def _spawn(workspace: Workspace, run: Run, words: list[str]) -> Job:
         )
     finally:
         os.close(output)
-    return Job(run, process)
 
 
 def ask(run: Run, request: str, **values: str | float) -> Path:

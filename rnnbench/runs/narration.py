@@ -1,8 +1,9 @@
 """One event as one plain line: the headless log, `runs show --follow` and the live log all read alike."""
 
+import math
 from collections.abc import Iterator
 
-from rnnbench.metrics import LossReducer, perplexity
+from rnnbench.metrics import perplexity
 from rnnbench.runs.events import (
     CheckpointSaved,
     EvaluationDone,
@@ -80,7 +81,7 @@ class Narrator:
         self._epoch = 1
         self._planned: int | None = None
         self._task = ""
-        self._mean = LossReducer()
+        self._losses: list[float] = []
         self._phase = Prepared(phase="", done=0, total=0)
         self._tenth = 0
 
@@ -99,7 +100,7 @@ class Narrator:
             case EvaluationDone():
                 return [self._evaluated(event)]
             case RunResumed(step=step, exact=exact):
-                self._mean = LossReducer()
+                self._losses = []
                 inexact = "" if exact else " (not exact: machine, threads, processes or learning rate differ)"
                 return [f"resumed at step {step}{inexact}"]
             case _:
@@ -136,16 +137,19 @@ class Narrator:
         return baselines_text(event.uniform_loss_nats, event.unigram_loss_nats, event.ngram_loss_nats, event.task)
 
     def _steps(self, event: StepDone) -> Iterator[str]:
-        count = len(event.losses_nats)
-        for index, loss in enumerate(event.losses_nats):
-            step = event.step - (count - 1 - index) * self._stride
-            self._mean.add(loss, 1)
-            if step % self._every < self._stride:
-                yield self._step_line(step, event)
-                self._mean = LossReducer()
+        count, told = len(event.losses_nats), 0
+        while told < count:
+            step = event.step - (count - 1 - told) * self._stride
+            past = step % self._every  # the round step that is next to be told lies so many losses on
+            index = told + (-(-(self._every - past) // self._stride) if past >= self._stride else 0)
+            self._losses += event.losses_nats[told : index + 1]
+            if index < count:
+                yield self._step_line(event.step - (count - 1 - index) * self._stride, event)
+                self._losses = []
+            told = index + 1
 
     def _step_line(self, step: int, event: StepDone) -> str:
-        loss = self._mean.loss_nats
+        loss = math.fsum(self._losses) / len(self._losses)  # the same however the events were cut
         epoch = event.epoch if step == event.step else step / self._epoch
         of = f"/{self._planned}" if self._planned else ""
         return (

@@ -2,7 +2,7 @@
 
 import bisect
 from array import array
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from rnnbench.metrics import LossReducer
@@ -42,6 +42,12 @@ class Curve:
         self.steps.append(step)
         self.values.append(value)
         self.elapsed.append(elapsed)
+
+    def extend(self, steps: Sequence[int], values: Sequence[float], elapsed: Sequence[float]) -> None:
+        """Append points, as many of each."""
+        self.steps.extend(array("q", steps))  # all of them, or none where one does not fit
+        self.values.extend(values)
+        self.elapsed.extend(elapsed)
 
     def drop_beyond(self, step: int) -> None:
         """Forget the points after `step`."""
@@ -105,10 +111,9 @@ class RunProgress:
         stride = self.started.steps_per_loss if self.started else 1
         before = self.elapsed_seconds
         count = len(event.losses_nats)
-        for index, loss in enumerate(event.losses_nats):
-            share = (index + 1) / count
-            step = event.step - (count - 1 - index) * stride
-            self.train.add(step, loss, before + (event.elapsed_seconds - before) * share)
+        steps = [event.step - back * stride for back in range(count - 1, -1, -1)]
+        seconds = event.elapsed_seconds - before
+        self.train.extend(steps, event.losses_nats, [before + seconds * (index + 1) / count for index in range(count)])
         self.last_step, self.step = event, event.step
 
     def _apply_evaluation(self, event: EvaluationDone) -> None:

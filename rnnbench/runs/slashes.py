@@ -1,14 +1,16 @@
 """The language of talking to a model, line by line: a line is a prompt, or a /command that changes a setting."""
 
-import math
-from collections.abc import Callable, Sequence
+import difflib
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from itertools import count
 from pathlib import Path
 from typing import Any
 
 from rnnbench import storage
+from rnnbench.runs import slash_values as values
 from rnnbench.runs.asking import Unknown, asking
+from rnnbench.runs.slash_values import BadValue, NoveltyWish, Read
 
 _ABOUT = {
     "language_model": "Text is a prompt: the model writes on from it.",
@@ -17,16 +19,21 @@ _ABOUT = {
 }
 _SLASHES = "A prompt that begins with / is written with //."
 _WORKBENCH = """\
+  /ckpt                lists the checkpoints that are there
+  /run NAME            talks to another run; /run alone goes back to the open one
+  /compare RUN ...     prompts go to this run and the others; best, last and steps are checkpoints, also as RUN@best
+  /compare off         ends that
   /copy  /save         the last text, to the clipboard or into the run's folder
   /clear  /help        Esc stops the writing, up and down recall what was entered"""
-ACTIONS = ("copy", "save", "clear", "help")
-_ON_OFF = {"on": True, "off": False}
+ACTIONS = ("copy", "save", "clear", "help", "run", "compare", "ckpt")
+_WITH_VALUE = ("run", "compare")
+_WITHOUT = {"greedy": "on", "like": "on"}
+"""What a command means that is written without a value; others tell the settings then."""
+_FILL = "fill"
+_FILL_ABOUT = "/fill 我有__剑       fills each _, as a prompt does"
 _LONGEST = 100_000
 _MOST = 1000
-
-
-class BadValue(ValueError):
-    """A command's value cannot be used; the message says which can."""
+_NAMED = 40  # characters of what is no command that are said again
 
 
 @dataclass(frozen=True)
@@ -56,6 +63,7 @@ class SampleRequest:
     stop: tuple[str, ...] | None = None
     banned: tuple[str, ...] | None = None
     unknown: Unknown | None = None
+    novelty: NoveltyWish | None = None
 
     def record(self) -> dict[str, Any]:
         """The request as it is sent."""
@@ -65,12 +73,13 @@ class SampleRequest:
 
 @dataclass(frozen=True)
 class Reply:
-    """What a line asks for: an action, a request for text, or a change of settings; and what to say about it."""
+    """What a line asks for: an action and its words, a request for text, or a change of settings; and what to say."""
 
     settings: SampleRequest
     message: str = ""
     wrong: bool = False
     action: str = ""
+    words: str = ""
     prompt: str | None = None
 
 
@@ -80,15 +89,32 @@ def read_line(line: str, settings: SampleRequest, actions: Sequence[str] = ACTIO
         prompt = line.removeprefix("/") if line.startswith("//") else line
         return Reply(settings, prompt=prompt)
     name, _, value = line[1:].strip().partition(" ")
-    if name in actions and not value.strip():
-        return Reply(settings, action=name)
-    if name == "fill" and settings.task == "cloze":
-        return Reply(settings, prompt=value)
+    value = value.strip()
+    if name in actions and (not value or name in _WITH_VALUE):
+        return Reply(settings, action=name, words=value)
+    if name == _FILL:
+        return _fill(value, settings)
     if name not in _COMMANDS:
-        return Reply(settings, f"unknown command /{name}; /help lists them", wrong=True)
+        return Reply(settings, f"unknown command /{name[:_NAMED]}{_nearest(name, settings, actions)}", wrong=True)
     if not _fits(_COMMANDS[name].option, settings.task):
         return Reply(settings, _means_nothing(name, settings.task), wrong=True)
-    return _set(name, value.strip(), settings)
+    return _set(name, value, settings)
+
+
+def _fill(text: str, settings: SampleRequest) -> Reply:
+    """A text with blanks, for those that can fill them."""
+    if settings.task != "cloze":
+        return Reply(settings, f"{_means_nothing(_FILL, settings.task)}; only a cloze run fills blanks", wrong=True)
+    if "_" not in text:
+        return Reply(settings, "/fill: give a text with a _ for each missing token", wrong=True)
+    return Reply(settings, prompt=text)
+
+
+def _nearest(name: str, settings: SampleRequest, actions: Sequence[str]) -> str:
+    """The command that was probably meant."""
+    fitting = [known for known, command in _COMMANDS.items() if _fits(command.option, settings.task)]
+    close = difflib.get_close_matches(name.lower()[:_NAMED], [*actions, _FILL, *fitting], n=1)
+    return f": did you mean /{close[0]}? /help lists them" if close else "; /help lists them"
 
 
 def save_text(folder: Path, text: str) -> Path:
@@ -101,7 +127,8 @@ def save_text(folder: Path, text: str) -> Path:
 
 def help_text(task: str, others: str = _WORKBENCH) -> str:
     """The language, as far as it means something to a run of the task; `others` are the lines of the actions."""
-    lines = [f"  {command.about}" for command in _COMMANDS.values() if _fits(command.option, task)]
+    lines = [f"  {_FILL_ABOUT}"] if task == "cloze" else []
+    lines += [f"  {command.about}" for command in _COMMANDS.values() if _fits(command.option, task)]
     return "\n".join([f"{_ABOUT[task]} {_SLASHES}", *lines, others])
 
 
@@ -120,6 +147,8 @@ def describe(settings: SampleRequest) -> str:
     seed = "free" if settings.seed is None else settings.seed
     how = "greedy" if settings.greedy else f"temp {settings.temperature:g}  topk {settings.top_k or 'off'}"
     how += _described(settings, ("topp", "minp", "typical", "rep", "ngram", "stop", "ban"))
+    if isinstance(settings.novelty, bool):
+        refuse += f"  novelty {'on' if settings.novelty else 'off'}"
     return f"{how}  len {settings.length}  seed {seed}  ckpt {settings.checkpoint}{refuse}"
 
 
@@ -147,6 +176,7 @@ def _means_nothing(name: str, task: str) -> str:
 
 
 def _set(name: str, value: str, settings: SampleRequest) -> Reply:
+    value = value or _WITHOUT.get(name, "")
     if not value:
         return Reply(settings, describe(settings))
     command = _COMMANDS[name]
@@ -159,81 +189,7 @@ def _set(name: str, value: str, settings: SampleRequest) -> Reply:
     return Reply(changed, describe(changed))
 
 
-# -- values --------------------------------------------------------------------------------------------------------
-
-_Read = Callable[[SampleRequest, str], Any]
-
-
-def _whole(least: int, most: int, *, off: Any = BadValue) -> _Read:
-    """Reads a whole number; `off` gives another value where there is one."""
-
-    def read(_: SampleRequest, value: str) -> Any:
-        if value == "off" and off is not BadValue:
-            return off
-        if not value.isascii() or not value.isdigit() or not least <= int(value[:20]) <= most:
-            raise BadValue(
-                f"give a whole number from {least} to {most:,}" + (", or off" if off is not BadValue else "")
-            )
-        return int(value)
-
-    return read
-
-
-def _number(most: float, *, zero: bool = False, off: bool = True) -> _Read:
-    """Reads a number above 0, or from 0 on; off gives None."""
-
-    def read(_: SampleRequest, value: str) -> float | None:
-        if off and value == "off":
-            return None
-        try:
-            number = float(value)
-        except ValueError:
-            number = math.nan
-        if not (0 < number <= most or (zero and number == 0)):
-            least = "a number from 0" if zero else "a number above 0"
-            raise BadValue(f"give {least}, at most {most:g}" + (", or off" if off else ""))
-        return number
-
-    return read
-
-
-def _one_of(*choices: str) -> _Read:
-    def read(_: SampleRequest, value: str) -> str:
-        if value not in choices:
-            raise BadValue(f"give {' or '.join(choices)}")
-        return value
-
-    return read
-
-
-def _on_or_off(_: SampleRequest, value: str) -> bool:
-    if value not in _ON_OFF:
-        raise BadValue("give on or off")
-    return _ON_OFF[value]
-
-
-def _texts(option: str) -> _Read:
-    """Adds one text to those that are there; off forgets them. \\n is a line end, and "..." keeps spaces."""
-
-    def read(settings: SampleRequest, value: str) -> tuple[str, ...] | None:
-        if value == "off":
-            return None
-        text = value[1:-1] if len(value) > 1 and value[0] == value[-1] == '"' else value
-        text = text.replace("\\n", "\n").replace("\\t", "\t")
-        if not text:
-            raise BadValue("give a text, or off")
-        return tuple(dict.fromkeys([*(getattr(settings, option) or ()), text]))
-
-    return read
-
-
-def _checkpoint(settings: SampleRequest, value: str) -> str:
-    if value in ("best", "last"):
-        return value
-    try:
-        return str(_whole(0, 10**12)(settings, value))
-    except BadValue:
-        raise BadValue("give best, last or the step of a checkpoint") from None
+# -- commands -------------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -242,52 +198,67 @@ class _Command:
 
     option: str
     about: str
-    read: _Read
+    read: Read
 
 
 _COMMANDS = {
     "temp": _Command(
         "temperature",
         "/temp 0.8            daring: near 0 always the likeliest symbol, above 1 wilder",
-        _number(100, off=False),
+        values.number(100, off=False),
     ),
     "topk": _Command(
-        "top_k", "/topk 40             choose among the 40 likeliest symbols; 0 for all", _whole(0, 1 << 20, off=0)
+        "top_k",
+        "/topk 40             choose among the 40 likeliest symbols; 0 for all",
+        values.whole(0, 1 << 20, off=0),
     ),
     "topp": _Command(
-        "top_p", "/topp 0.9            choose among the fewest that reach this share together", _number(1)
+        "top_p", "/topp 0.9            choose among the fewest that reach this share together", values.number(1)
     ),
     "minp": _Command(
         "min_p",
         "/minp 0.05           leave out what is less than this times as likely as the best",
-        _number(1, zero=True),
+        values.number(1, zero=True),
     ),
     "typical": _Command(
-        "typical_p", "/typical 0.9         the share, of those nearest to the expected surprise", _number(1)
+        "typical_p", "/typical 0.9         the share, of those nearest to the expected surprise", values.number(1)
     ),
-    "rep": _Command("repetition_penalty", "/rep 1.2             above 1: what was there is less likely", _number(10)),
+    "rep": _Command(
+        "repetition_penalty", "/rep 1.2             above 1: what was there is less likely", values.number(10)
+    ),
     "ngram": _Command(
-        "no_repeat_ngram", "/ngram 4             no sequence of so many symbols twice", _whole(0, 64, off=None)
+        "no_repeat_ngram", "/ngram 4             no sequence of so many symbols twice", values.whole(0, 64, off=None)
     ),
-    "len": _Command("length", "/len 200             how many symbols to write", _whole(1, _LONGEST)),
+    "len": _Command("length", "/len 200             how many symbols to write", values.whole(1, _LONGEST)),
     "stop": _Command(
-        "stop", '/stop "\\n\\n"         end before this text; again for more, off for none', _texts("stop")
+        "stop", '/stop "\\n\\n"         end before this text; again for more, off for none', values.texts("stop")
     ),
-    "ban": _Command("banned", "/ban x               a symbol that is never written; off for none", _texts("banned")),
-    "seed": _Command("seed", "/seed 7   /seed off  the same seed writes the same text", _whole(0, 2**31 - 1, off=None)),
-    "greedy": _Command("greedy", "/greedy on           always the likeliest symbol", _on_or_off),
-    "count": _Command("count", "/count 5             how many fillings or answers to show", _whole(1, _MOST)),
+    "ban": _Command(
+        "banned", "/ban x               a symbol that is never written; off for none", values.texts("banned")
+    ),
+    "seed": _Command(
+        "seed", "/seed 7   /seed off  the same seed writes the same text", values.whole(0, 2**31 - 1, off=None)
+    ),
+    "greedy": _Command("greedy", "/greedy   /greedy off always the likeliest symbol", values.on_or_off),
+    "count": _Command("count", "/count 5             how many fillings or answers to show", values.whole(1, _MOST)),
     "beam": _Command(
-        "beam", "/beam 4              look for the likeliest text, keeping 4 on the way; 1 for none", _whole(1, _MOST)
+        "beam",
+        "/beam 4              look for the likeliest text, keeping 4 on the way; 1 for none",
+        values.whole(1, _MOST),
     ),
     "penalty": _Command(
-        "length_penalty", "/penalty 0.7         a beam ranks by log p / length ** 0.7", _number(10, zero=True)
+        "length_penalty", "/penalty 0.7         a beam ranks by log p / length ** 0.7", values.number(10, zero=True)
     ),
-    "like": _Command("like_source", "/like on             answer with as many symbols as the line has", _on_or_off),
+    "like": _Command(
+        "like_source", "/like on             answer with as many symbols as the line has", values.on_or_off
+    ),
     "unknown": _Command(
         "unknown",
         "/unknown refuse      a prompt with unknown symbols is an error; replace reads them as <unk>",
-        _one_of("replace", "refuse"),
+        values.one_of("replace", "refuse"),
     ),
-    "ckpt": _Command("checkpoint", "/ckpt best|last|600  which checkpoint is asked", _checkpoint),
+    "novelty": _Command(
+        "novelty", "/novelty on          tell how much of a text was copied from the training text; off", values.novelty
+    ),
+    "ckpt": _Command("checkpoint", "/ckpt best|last|600  which checkpoint is asked", values.checkpoint),
 }

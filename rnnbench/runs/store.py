@@ -17,6 +17,7 @@ from rnnbench.config import RunConfig
 from rnnbench.errors import RnnbenchError, UnavailableError, UsageError
 from rnnbench.runs.log import read_events
 from rnnbench.runs.progress import RunProgress, fold
+from rnnbench.runs.trash import Trash, Trashed
 from rnnbench.workspace import Workspace
 
 _NAME = re.compile(r"[A-Za-z0-9_\u3400-\u4dbf\u4e00-\u9fff][A-Za-z0-9._\-\u3400-\u4dbf\u4e00-\u9fff]{0,63}")
@@ -111,6 +112,12 @@ class Run:
             return PAUSED if progress.paused else RUNNING
         reason = progress.finished.reason if progress.finished else CRASHED
         return reason if reason in (FINISHED, STOPPED, FAILED) else CRASHED
+
+    def has_checkpoint(self) -> bool:
+        """Whether a checkpoint was ever finished here; it may still be damaged."""
+        with contextlib.suppress(OSError), os.scandir(self.checkpoints) as items:
+            return any(item.name.startswith("step-") and item.name.endswith(".json") for item in items)
+        return False
 
     def stderr_tail(self) -> str:
         """The end of what the trainer printed."""
@@ -223,11 +230,43 @@ class RunStore:
                 raise UsageError(f"{new} is taken", "choose another name, or delete that run first") from None
         return renamed
 
-    def delete(self, name: str) -> None:
-        """Remove a run and everything in it. Raises UnavailableError while it is being trained."""
+    @property
+    def trash(self) -> Trash:
+        """The deleted runs."""
+        return Trash(self.folder / ".trash")
+
+    def delete(self, name: str) -> Trashed:
+        """Move a run to the trash, and remove for good what has been there too long; `undelete` brings it back.
+
+        Raises UnavailableError while it is being trained.
+        """
         run = self.find(name)
+        if not run.config_file.exists() and storage.lock_is_held(run.stderr_file):
+            raise UnavailableError(f"run {name} is just being started", "wait a moment, and stop it")
         with run.locked():
-            storage.remove_folder(run.folder)
+            entry = self.trash.take(run.folder)
+        with contextlib.suppress(RnnbenchError):
+            self.trash.prune()
+        return entry
+
+    def undelete(self, name: str) -> Run:
+        """Bring back the last deleted run of that name, under the next free name where it is taken by now.
+
+        Raises UsageError, with the names that are there, when there is none.
+        """
+        check_name(name)
+        entries = self.trash.entries()
+        entry = next((entry for entry in entries if entry.name == name), None)
+        if entry is None:
+            known = ", ".join(dict.fromkeys(entry.name for entry in entries)) or "nothing"
+            raise UsageError(f"no deleted run named {name}", f"in the trash: {known}")
+        while True:
+            run = self.run(self.free_name(name) if os.path.lexists(self.folder / name) else name)
+            try:
+                self.trash.give_back(entry, run.folder)
+            except FileExistsError:
+                continue  # somebody took the name just now
+            return run
 
     def runs(self) -> list[Run]:
         """Every run, by name."""
@@ -246,10 +285,10 @@ class RunStore:
         return [run for run in self.newest(1 << 30) if storage.lock_is_held(run.lock_file)]
 
     def free_name(self, stem: str) -> str:
-        """`stem`, or `stem-2`, `stem-3` ...: the first that no run has."""
+        """`stem`, or `stem-2`, `stem-3` ...: the first that no run has and none that waits will have."""
         stem = re.sub(r"[^A-Za-z0-9._\-\u3400-\u4dbf\u4e00-\u9fff]+", "-", stem).strip(".-")[:48] or "run"
         name, number = stem, 1
-        while os.path.lexists(self.folder / name):
+        while os.path.lexists(self.folder / name) or self.workspace.is_queued(name):
             number += 1
             name = f"{stem}-{number}"
         return name
@@ -260,6 +299,17 @@ def _last_change(run: Run) -> float:
         with contextlib.suppress(OSError):
             return path.stat().st_mtime
     return 0.0
+
+
+def bytes_in(folder: Path) -> int:
+    """The size of all files in a folder; links are not followed, and what vanishes meanwhile counts nothing."""
+    total = 0
+    with contextlib.suppress(OSError), os.scandir(folder) as items:
+        for item in items:
+            with contextlib.suppress(OSError):
+                inside = item.is_dir(follow_symlinks=False)
+                total += bytes_in(Path(item.path)) if inside else item.stat(follow_symlinks=False).st_size
+    return total
 
 
 def space_left(folder: Path) -> int:

@@ -11,7 +11,7 @@ from rnnbench.text import normalization, tokenizers
 from rnnbench.text.descriptions import CorpusDescription, SplitDescription
 from rnnbench.text.number_files import Part, small
 from rnnbench.text.pipeline import Pipeline, Reader
-from rnnbench.text.sources import Source
+from rnnbench.text.sources import Report, Source, silent
 from rnnbench.text.splits import SplitFacts, build_vocabulary, count_spans, refuse_monotony, split_facts, split_spans
 from rnnbench.text.statistics import StatisticsCounter, zipf_curve
 from rnnbench.visible import visible
@@ -21,16 +21,21 @@ _KEPT_BYTES = 128 << 20  # numbers that `describe` keeps in memory rather than r
 
 
 def describe(
-    path: Path, corpus: CorpusConfig, text: TextConfig, cancelled: Callable[[], bool] = lambda: False
+    path: Path,
+    corpus: CorpusConfig,
+    text: TextConfig,
+    cancelled: Callable[[], bool] = lambda: False,
+    told: Report = silent,
 ) -> CorpusDescription:
     """What a text holds; nothing is written. Raises CorpusError, or Stopped when cancelled.
 
-    The splits are known only when the length is, so a long text is read twice.
+    The splits are known only when the length is, so a long text is read twice. `told` hears how far each reading is.
     """
 
     def report(phase: str, done: int, total: int) -> None:
         if cancelled():
             raise Stopped
+        told(phase, done, total)
 
     reader = Reader.of(path, Pipeline(corpus, text), report)
     reader.counter = StatisticsCounter()

@@ -1,30 +1,37 @@
 """The workbench as a program: its themes, its signals, how it opens and how it leaves."""
 
-import asyncio
-import signal
+import gc
 import sys
 from contextlib import suppress
 from typing import ClassVar
 
+from textual import on
 from textual.command import Provider
 from textual.events import DescendantFocus
+from textual.notifications import SeverityLevel
 from textual.widgets import Input
 
 from rnnbench.errors import ExitCode
-from rnnbench.runs.store import PAUSED, Run, RunStore
+from rnnbench.runs.store import CRASHED, FAILED, PAUSED, Run, RunStore
 from rnnbench.tui.actions.palette import ActionProvider
-from rnnbench.tui.keys import OrderedKeys
+from rnnbench.tui.leaving import Leaving
+from rnnbench.tui.looks import Looks
+from rnnbench.tui.notifying import RunEnded, RunWatch, SeenTraining, present_signal
 from rnnbench.tui.preferences import DEFAULTS, Preferences
 from rnnbench.tui.screens.workbench import WorkbenchScreen
+from rnnbench.tui.settings_file import Asked, resolve
+from rnnbench.tui.words import tr
 from rnnbench.visible import visible
 from rnnbench.workspace import Workspace
 
-_SIGNALS = {signal.SIGTERM: ExitCode.TERMINATED, signal.SIGHUP: ExitCode.HUNG_UP}
-STYLES = ("base", "corpora", "model", "training", "generate", "runs", "compare", "inspect", "dialogs")
-DARK, LIGHT = "textual-dark", "textual-light"
+STYLES = (
+    *("base", "corpora", "model", "training", "generate", "runs", "compare", "inspect", "dialogs", "jump", "looks"),
+    *("queue", "machine"),
+)
+_NOTHING_ASKED = Asked()
 
 
-class WorkbenchApp(OrderedKeys[int]):
+class WorkbenchApp(Looks):
     """Four panes around the runs of one workspace. Leaving it ends nothing that trains."""
 
     CSS_PATH: ClassVar = [f"styles/{name}.tcss" for name in STYLES]
@@ -32,11 +39,15 @@ class WorkbenchApp(OrderedKeys[int]):
     COMMANDS: ClassVar[set[type[Provider]]] = {ActionProvider}  # type: ignore[assignment]
 
     def __init__(self, workspace: Workspace, run: str | None = None, preferences: Preferences = DEFAULTS) -> None:
-        super().__init__()
-        self.preferences = preferences
+        super().__init__(preferences)
         self.animation_level = "none"  # every frame of an animation would travel over SSH
         self._workspace = workspace
         self._run = run
+        self._leaving = Leaving(self._leave)
+        self._leaving.remember_modes()
+        self._watch = RunWatch(self, RunStore(workspace))
+        if preferences.read_only:
+            self.title = f"{self.TITLE} ({tr('read-only')})"
 
     def get_default_screen(self) -> WorkbenchScreen:
         """The workbench is the first screen: nothing is drawn before it."""
@@ -44,10 +55,11 @@ class WorkbenchApp(OrderedKeys[int]):
 
     def on_mount(self) -> None:
         """Leave the screen in order when asked to from outside: otherwise the terminal stays in raw mode."""
-        loop = asyncio.get_running_loop()
-        for number, code in _SIGNALS.items():
-            with suppress(ValueError, RuntimeError):  # only the main thread may
-                loop.add_signal_handler(number, self._leave, code)
+        self._leaving.watch(on_terminal=not self.is_headless)
+        self.call_after_refresh(self.tell_problem)
+        self.call_after_refresh(self._watch.start)
+        for problem in self.key_map.problems:
+            self.notify(problem, severity="warning", timeout=20, markup=False)
 
     def on_descendant_focus(self, event: DescendantFocus) -> None:
         """No cursor blinks, that of the palette neither: an idle screen sends nothing."""
@@ -56,30 +68,46 @@ class WorkbenchApp(OrderedKeys[int]):
 
     def on_unmount(self) -> None:
         """Give the signals back."""
-        loop = asyncio.get_running_loop()
-        for number in _SIGNALS:
-            with suppress(ValueError, RuntimeError):
-                loop.remove_signal_handler(number)
+        self._watch.stop()
+        self._leaving.give_back()
+
+    @on(SeenTraining)
+    def _seen_training(self, event: SeenTraining) -> None:
+        self._watch.see(event.run)
+
+    @on(RunEnded)
+    def _run_ended(self, event: RunEnded) -> None:
+        severity: SeverityLevel = "error" if event.state in (FAILED, CRASHED) else "information"
+        self.notify(event.words, title=visible(event.run_name), severity=severity, markup=False)
+        if self.preferences.notify and self._driver is not None:
+            self._driver.write(present_signal(event.run_name, event.words))
 
     def _leave(self, code: ExitCode) -> None:
         self.exit(int(code))
 
-    def action_toggle_theme(self) -> None:
-        """Dark or light."""
-        self.theme = LIGHT if self.theme == DARK else DARK
 
+def run_workbench(workspace: Workspace, run: str | None = None, asked: Asked = _NOTHING_ASKED) -> int:
+    """Show the workbench until the user leaves it; returns the exit code.
 
-def run_workbench(workspace: Workspace, run: str | None = None) -> int:
-    """Show the workbench until the user leaves it; returns the exit code. Raises UsageError for an unknown run."""
+    Raises UsageError for an unknown run, or a theme that was asked for and is none.
+    """
     store = RunStore(workspace)
     if run is not None:
         store.find(run)
-    app = WorkbenchApp(workspace, run)
+    _collect_rarely()
+    app = WorkbenchApp(workspace, run, resolve(asked))
     code = app.run() or app.return_code or int(ExitCode.DONE)
     with suppress(OSError):  # after a hang-up there is no terminal to write to
         sys.stdout.write(farewell(store))
         sys.stdout.flush()
     return code
+
+
+def _collect_rarely() -> None:
+    """Let the garbage collector leave alone what was imported, and look at the rest less often: an interface makes
+    many small objects, and a fifth of the time to the first screen went into looking at them."""
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 50)
 
 
 def _named(run: Run) -> str:

@@ -1,9 +1,11 @@
 """The run that is open: its folder, its feed, the fold of its events and what the log says about them."""
 
 import bisect
+import math
 from array import array
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from itertools import accumulate, islice
 
 from textual.message import Message
 from textual.message_pump import MessagePump
@@ -20,6 +22,7 @@ from rnnbench.tui.background import in_background
 from rnnbench.tui.feed import RunFeed
 
 STARTING = "starting"
+_SUMMABLE = 700.0  # nats; and exp() of more does not fit into a double
 
 
 class JobEnded(Message):
@@ -47,10 +50,10 @@ class GrowingPerplexity:
             self._resumes = len(resumed_at)
         elif self.steps and self._last_differs(curve):
             self._drop_beyond(self.steps[-1] - 1, curve)
-        for index in range(len(self.steps), len(curve)):
-            self._window.append(curve.values[index])
-            self.steps.append(curve.steps[index])
-            self.values.append(perplexity(sum(self._window) / len(self._window)))
+        new, width = curve.values[len(self.steps) :], self._window.maxlen or 1
+        self.values.extend(islice(_running([*self._window, *new], width), len(self._window), None))
+        self.steps.extend(curve.steps[len(self.steps) :])
+        self._window.extend(new[-width:])
 
     def _last_differs(self, curve: Curve) -> bool:
         last = len(self.steps) - 1
@@ -62,6 +65,19 @@ class GrowingPerplexity:
         del self.values[keep:]
         self._window.clear()
         self._window.extend(curve.values[:keep][-(self._window.maxlen or 1) :])
+
+
+def _running(losses: list[float], width: int) -> Iterator[float]:
+    """The perplexity of the mean of the last `width` losses, at each of them."""
+    if max(map(abs, losses), default=0.0) <= _SUMMABLE and not math.isnan(sum(losses)):
+        sums = list(accumulate(losses, initial=0.0))
+        for end in range(1, len(sums)):
+            begin = max(end - width, 0)
+            yield math.exp((sums[end] - sums[begin]) / (end - begin))
+    else:  # of losses that are huge, or no numbers at all, a difference of sums says nothing
+        for end in range(1, len(losses) + 1):
+            last = losses[max(end - width, 0) : end]
+            yield perplexity(sum(last) / len(last))
 
 
 class Attachment:

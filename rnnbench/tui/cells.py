@@ -23,8 +23,8 @@ def _wrap_paragraph(paragraph: str, width: int) -> list[str]:
     lines, line, used = [], "", 0
     for piece in _PIECE.findall(paragraph):
         size = cell_len(piece)
-        if used + size > width and line.strip():
-            lines.append(line.rstrip())
+        if used + size > width and line:
+            lines += [line.rstrip()] if line.strip() else []  # an indentation that leaves no room for a word is dropped
             line, used = "", 0
             piece = piece.lstrip()  # noqa: PLW2901 - a line does not begin with the space it was broken at
             size = cell_len(piece)

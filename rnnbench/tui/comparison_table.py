@@ -9,11 +9,15 @@ from rnnbench.runs import comparing
 from rnnbench.runs.comparing import UNKNOWN, Compared, Row
 from rnnbench.tui.cells import cell_len, cut
 from rnnbench.tui.widgets.drawing import sample
+from rnnbench.tui.words import later, tr
 from rnnbench.visible import visible
 
 STYLES = ("$text-primary", "$text-warning", "$text-success", "$text-error", "#b070d8", "#20a0a0")
 """A colour for each run; the last two are of no theme and can be seen on dark and on light."""
-_HEADS = ("run", "state", "perplexity", "pseudo-ppl", "bits/char", "best at", "parameters", "tokens/s")
+_HEADS = (
+    *(later("run"), later("state"), later("perplexity"), later("pseudo-ppl"), later("bits/char"), later("best at")),
+    *(later("parameters"), later("tokens/s")),
+)
 _ALWAYS = ("run", "state", "perplexity", "bits/char", "best at")
 _WORDS = 2  # columns at the left that hold words; numbers stand at the right of theirs
 _NAME_CELLS, _SETTING_CELLS = 24, 24
@@ -35,7 +39,7 @@ def table(runs: Sequence[Compared], settings: Sequence[Row]) -> Content:
     if settings:
         lines += [Content(""), *_aligned(_settings(settings), len(settings[0].texts) + 1)]
     elif len(runs) > 1:
-        lines += [Content(""), Content.styled("The runs have the same settings.", "dim")]
+        lines += [Content(""), Content.styled(tr("The runs have the same settings."), "dim")]
     return Content("\n").join(lines)
 
 
@@ -49,7 +53,7 @@ def _figures(runs: Sequence[Compared]) -> list[_Line]:
     kept = [
         column for column, head in enumerate(_HEADS) if head in _ALWAYS or any(row[column] != UNKNOWN for row in rows)
     ]
-    heads = tuple(_HEADS[column] for column in kept)
+    heads = tuple(tr(_HEADS[column]) for column in kept)
     lines = [_Line(heads, ("dim",) * len(heads))]
     for index, row in enumerate(rows):
         lines.append(_Line(tuple(row[column] for column in kept), (STYLES[index], *("",) * (len(kept) - 1))))
@@ -61,7 +65,7 @@ def _texts(index: int, run: Compared) -> tuple[str, ...]:
     best = comparing.score_texts(run.best, run.task)
     return (
         f"{sign(index)} {sample(index, _SAMPLE_CELLS)} {cut(visible(run.name), _NAME_CELLS)}",
-        run.state,
+        tr(run.state),
         best.perplexity,
         best.pseudo_perplexity,
         best.bits_per_character,
@@ -74,7 +78,7 @@ def _texts(index: int, run: Compared) -> tuple[str, ...]:
 def _settings(settings: Sequence[Row]) -> list[_Line]:
     """A column for each run, under its sign."""
     count = len(settings[0].texts)
-    lines = [_Line(("settings that differ", *map(sign, range(count))), ("dim", *STYLES[:count]))]
+    lines = [_Line((tr("settings that differ"), *map(sign, range(count))), ("dim", *STYLES[:count]))]
     for row in settings:
         values = tuple(_shortened(visible(text)) for text in row.texts)
         lines.append(_Line((row.label, *values), ("",) * (count + 1)))

@@ -5,6 +5,7 @@ The child is our own `corpora show --json`: what tokenizers load and compute nev
 
 import contextlib
 import json
+import os
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -19,7 +20,9 @@ from rnnbench.config import CorpusConfig, Section, TextConfig, as_written
 from rnnbench.runs import jobs
 from rnnbench.text.descriptions import BaselineFacts, CorpusDescription
 from rnnbench.tui.background import raise_again
+from rnnbench.tui.words import tr
 
+_LONG_BYTES, _NICENESS = 20_000_000, 10
 _DESCRIPTION = TypeAdapter(CorpusDescription)
 _BASELINES = TypeAdapter(tuple[BaselineFacts, ...])
 
@@ -52,7 +55,7 @@ class Wanted:
         sets = [*_settings("corpus", self.corpus), *_settings("text", self.text)]
         place = ["--workspace", str(self.workspace)] if self.workspace else []
         more = ["--baselines"] if self.workspace else []
-        return [*jobs.PROGRAM, *place, "corpora", "show", "--json", *more, *sets, "--", str(self.path)]
+        return [*jobs.PROGRAM, *place, "corpora", "show", "--json", "--progress", *more, *sets, "--", str(self.path)]
 
 
 def _settings(section: str, choices: Section) -> Iterator[str]:
@@ -78,6 +81,16 @@ class Described(Message):
         self.description = description
         self.problem = problem
         self.baselines = baselines
+
+
+class Reading(Message):
+    """A text is being read: what is done with it, and how much of that is done, from 0 to 1."""
+
+    def __init__(self, wanted: Wanted, phase: str, share: float) -> None:
+        super().__init__()
+        self.wanted = wanted
+        self.phase = phase
+        self.share = share
 
 
 class Describer:
@@ -134,12 +147,38 @@ class Describer:
                 wanted.command(), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE
             )
             self._child = (wanted, process)
-        output, complaint = process.communicate()
+            if wanted.signature[0] > _LONG_BYTES:  # a long reading gives way to the screen and to what trains
+                with contextlib.suppress(OSError):
+                    os.setpriority(os.PRIO_PROCESS, process.pid, _NICENESS)
+        complaint: list[bytes] = []
+        listener = Thread(
+            target=self._listen, args=(wanted, process, complaint), name="describer-progress", daemon=True
+        )
+        listener.start()
+        with process:
+            output = process.stdout.read() if process.stdout is not None else b""
+            listener.join()
         with self._lock:
             self._child = None
             if wanted not in self._wanted:
                 return None
-        return _answer(wanted, output, complaint)
+        return _answer(wanted, output, b"".join(complaint))
+
+    def _listen(self, wanted: Wanted, process: "subprocess.Popen[bytes]", complaint: list[bytes]) -> None:
+        """Tell how far the child is; what it says besides is its complaint."""
+        for line in process.stderr or ():
+            reading = _reading(wanted, line)
+            if reading is None:
+                complaint.append(line)
+            elif wanted in self._wanted:
+                self._target.post_message(reading)
+
+
+def _reading(wanted: Wanted, line: bytes) -> Reading | None:
+    with contextlib.suppress(ValueError, KeyError, TypeError):
+        told = json.loads(line)
+        return Reading(wanted, str(told["phase"]), float(told["share"]))
+    return None
 
 
 def _answer(wanted: Wanted, output: bytes, complaint: bytes) -> Described:
@@ -149,4 +188,4 @@ def _answer(wanted: Wanted, output: bytes, complaint: bytes) -> Described:
         return Described(wanted, _DESCRIPTION.validate_python(record), "", _BASELINES.validate_python(rows))
     except (ValueError, AttributeError, ValidationError):
         problem = complaint.decode("utf-8", "replace").strip().removeprefix("rnnbench: ")
-        return Described(wanted, None, problem or "the text could not be described")
+        return Described(wanted, None, problem or tr("the text could not be described"))

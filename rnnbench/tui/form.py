@@ -1,14 +1,17 @@
 """The choices of the form as text, apart from any widget: what is set, what is wrong, what would be trained."""
 
+import json
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from rnnbench import config as configuration
 from rnnbench.config import ConfigField, RunConfig
-from rnnbench.errors import UsageError
+from rnnbench.errors import CorpusError, UsageError
 from rnnbench.runs.store import RunStore, check_name
+from rnnbench.tui.words import tr
 from rnnbench.visible import visible
 
 CORPUS = "corpus.file"
@@ -35,8 +38,14 @@ MAIN = (
     "machine.device",
 )
 MORE = tuple(key for key in FIELDS if key not in MAIN and key != CORPUS)
+SECTIONS = {
+    section: tuple(key for key in MORE if FIELDS[key].section == section)
+    for section in dict.fromkeys(FIELDS[key].section for key in MORE)
+}
+"""The fields of MORE by the section that they are in."""
 BUDGETS = ("training.epochs", "training.max_steps", "training.minutes")
 _SWITCH = {True: "on", False: "off"}
+_BOUNDS = ("ge", "gt", "le", "lt")
 
 
 def choices(key: str) -> tuple[str, ...]:
@@ -54,7 +63,13 @@ def as_text(key: str, value: Any) -> str:
     if is_switch(key):
         return _SWITCH[bool(value)]
     written = configuration.as_written(value)
-    return " ".join(map(str, written)) if isinstance(written, list) else str(written)
+    return _as_words(written) if isinstance(written, list) else str(written)
+
+
+def _as_words(texts: list[str]) -> str:
+    """Texts with blanks between them; as a list in brackets where blanks are in them."""
+    plain = all(text and not text.startswith("[") and text.split() == [text] for text in texts)
+    return " ".join(texts) if plain else json.dumps(texts, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
 def as_value(key: str, text: str) -> Any:
@@ -64,12 +79,62 @@ def as_value(key: str, text: str) -> Any:
     annotation = FIELDS[key].info.annotation
     if FIELDS[key].choices or annotation is str:
         return text
+    read = _read(text)
     if annotation == tuple[str, ...]:
-        return text.split()
+        return read if isinstance(read, list) else text.split()
+    return read
+
+
+def _read(text: str) -> Any:
+    """The text as a TOML value; as it stands where it is none."""
     try:
         return tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
+    except (ValueError, RecursionError):
         return text
+
+
+def bounds(key: str) -> str:
+    """The numbers that a field can be, such as "1 to 64"; nothing where there is no limit."""
+    found = {
+        name: str(getattr(limit, name))
+        for limit in FIELDS[key].info.metadata
+        for name in _BOUNDS
+        if getattr(limit, name, None) is not None
+    }
+    if found.keys() == {"ge", "le"}:
+        return tr("{least} to {most}", least=found["ge"], most=found["le"])
+    said = [
+        tr("at least {limit}", limit=found["ge"]) if "ge" in found else "",
+        tr("above {limit}", limit=found["gt"]) if "gt" in found else "",
+        tr("at most {limit}", limit=found["le"]) if "le" in found else "",
+        tr("below {limit}", limit=found["lt"]) if "lt" in found else "",
+    ]
+    return ", ".join(filter(None, said))
+
+
+@dataclass(frozen=True)
+class Base:
+    """What the form was filled from: defaults, a preset, a run or a file; its choices and the value of every field."""
+
+    name: str
+    texts: Mapping[str, str]
+    values: Mapping[str, str]
+
+    @classmethod
+    def of(cls, name: str, texts: Mapping[str, str]) -> "Base":
+        """The base with these choices, of which nothing may be wrong."""
+        config = configuration.validate(_tables({CORPUS: "?"} | dict(texts)))
+        return cls(name, dict(texts), {key: as_text(key, configuration.value_of(config, key)) for key in FIELDS})
+
+
+@dataclass(frozen=True)
+class FormState:
+    """The form at one moment, to go back to."""
+
+    texts: Mapping[str, str]
+    run_name: str
+    preset: str
+    base: Base
 
 
 @dataclass
@@ -80,6 +145,40 @@ class Form:
     texts: dict[str, str] = field(default_factory=dict)
     run_name: str = ""
     preset: str = ""
+    base: Base = field(default_factory=lambda: Base.of("", {}))
+    _resolved: tuple[dict[str, str], RunConfig | None] | None = field(default=None, repr=False, compare=False)
+
+    def state(self) -> FormState:
+        """The form as it is now."""
+        return FormState(dict(self.texts), self.run_name, self.preset, self.base)
+
+    def go_back(self, state: FormState) -> None:
+        """Be as at that moment."""
+        self.texts, self.run_name = dict(state.texts), state.run_name
+        self.preset, self.base = state.preset, state.base
+
+    def values(self) -> dict[str, str]:
+        """The value of every field; while something is wrong, the text that was set or else the base's value."""
+        config = self.resolved()
+        if config is None:
+            return {key: self.texts.get(key) or self.base.values[key] for key in FIELDS}
+        return {key: as_text(key, configuration.value_of(config, key)) for key in FIELDS}
+
+    def changed(self) -> list[str]:
+        """The fields whose values are not those of the base; which corpus is chosen is no matter of the base."""
+        values = self.values()
+        return [key for key in FIELDS if key != CORPUS and values[key] != self.base.values[key]]
+
+    def reset(self, key: str) -> None:
+        """Give a field the value that it has in the base."""
+        self.texts.pop(key, None)
+        if key in self.base.texts:
+            self.texts[key] = self.base.texts[key]
+
+    def reset_all(self) -> None:
+        """Give every field but the corpus the value that it has in the base."""
+        kept = {CORPUS: self.texts[CORPUS]} if CORPUS in self.texts else {}
+        self.texts = dict(self.base.texts) | kept
 
     def set(self, key: str, text: str) -> None:
         """Set a field; an empty text, or the default of a choice, takes it back."""
@@ -117,22 +216,35 @@ class Form:
         problems = {key: _short(message.removeprefix(f"{key}: ")) for key, message in found.items()}
         if CORPUS not in self.texts:
             problems = {key: message for key, message in problems.items() if key not in ("corpus", CORPUS)}
-            problems[CORPUS] = "no corpus is chosen; choose one in pane 1"
+            problems[CORPUS] = tr("no corpus is chosen; choose one in pane 1")
+        elif self.corpus_path() is None:
+            name = self.texts[CORPUS]
+            problems[CORPUS] = tr("{name} is not here: choose a text in pane 1, or get it there", name=name)
         if message := self._name_problem():
             problems[RUN_NAME] = message
         return problems
+
+    def corpus_path(self) -> Path | None:
+        """Where the chosen corpus is; None when none is chosen or it cannot be found."""
+        try:
+            return self.store.workspace.find_corpus(self.texts[CORPUS])
+        except (KeyError, CorpusError):
+            return None
 
     def _name_problem(self) -> str:
         try:
             taken = bool(self.run_name) and self.store.run(check_name(self.run_name)).folder.exists()
         except UsageError as error:
             return error.hint or error.message
-        return "a run of this name exists" if taken else ""
+        return tr("a run of this name exists") if taken else ""
 
     def resolved(self) -> RunConfig | None:
         """The whole configuration, whichever corpus is chosen; None while something is wrong."""
-        tables = _tables({CORPUS: "?"} | self.texts)
-        return None if configuration.check(tables) else configuration.validate(tables)
+        if self._resolved is None or self._resolved[0] != self.texts:  # asked for several times at every key
+            tables = _tables({CORPUS: "?"} | self.texts)
+            config = None if configuration.check(tables) else configuration.validate(tables)
+            self._resolved = (dict(self.texts), config)
+        return self._resolved[1]
 
     def config(self) -> RunConfig:
         """The configuration to train. Raises UsageError with everything that is wrong."""
@@ -158,8 +270,20 @@ class Form:
         self.preset = name
         self.texts = {CORPUS: corpus} if corpus else {}
         self._take(tables)
+        self._stand_on(name)
 
-    def fill(self, config: RunConfig) -> None:
+    def load_tables(self, tables: Mapping[str, Mapping[str, Any]], name: str) -> None:
+        """Take the choices of a file, which have been checked; the chosen corpus stays where it names none."""
+        corpus = self.texts.get(CORPUS)
+        self.texts, self.preset, self.run_name = {CORPUS: corpus} if corpus else {}, "", ""
+        self._take(tables)
+        self._stand_on(name)
+
+    def _stand_on(self, name: str) -> None:
+        """From now on, differ from what is chosen now."""
+        self.base = Base.of(name, {key: text for key, text in self.texts.items() if key != CORPUS})
+
+    def fill(self, config: RunConfig, name: str = "") -> None:
         """Take every choice of a run that differs from what it would have been."""
         optimizer = {"optimizer": config.training.optimizer}
         plain = configuration.validate({"corpus": {"file": config.corpus.file}, "training": optimizer})
@@ -169,6 +293,7 @@ class Form:
             if value != configuration.value_of(plain, key) and not (value is None and key in BUDGETS):
                 self.set(key, as_text(key, value))
         self.set("training.optimizer", config.training.optimizer)
+        self._stand_on(name)
 
     def _take(self, tables: Mapping[str, Mapping[str, Any]]) -> None:
         for section, table in tables.items():

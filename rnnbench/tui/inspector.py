@@ -12,6 +12,7 @@ from textual.message import Message
 
 from rnnbench.runs import jobs
 from rnnbench.tui.messages import Target, post
+from rnnbench.tui.words import tr
 from rnnbench.visible import visible
 from rnnbench.workspace import Workspace
 
@@ -188,7 +189,9 @@ class _Asked:
         try:
             found = self._find_out()
         except OSError as error:
-            found = Inspected(self._question, None, visible(f"the text could not be looked at: {error}"))
+            found = Inspected(
+                self._question, None, visible(tr("the text could not be looked at: {problem}", problem=error))
+            )
         if not self._dropped:
             post(self._target, found)
 
@@ -230,4 +233,4 @@ def _problem(complaint: str) -> str:
     lines = complaint.strip().splitlines()
     start = next((place for place, line in enumerate(lines) if line.startswith("rnnbench: ")), len(lines) - 1)
     found = " ".join(line.strip() for line in lines[max(start, 0) :])
-    return found.removeprefix("rnnbench: ") or "the program ended without an answer"
+    return found.removeprefix("rnnbench: ") or tr("the program ended without an answer")

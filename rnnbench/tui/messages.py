@@ -110,6 +110,27 @@ class AnswersEnded(Message):
 
 
 @dataclass
+class NoveltyMeasured(Message):
+    """How much of a text was copied, after its end: `copied` is the longest stretch that is in the training text, of
+    the `tokens` that were looked at, in `unit`; `new_shares[n - 1]` the share of its n-grams that are not there."""
+
+    request_id: int
+    tokens: int
+    copied: int
+    unit: str
+    memorised: bool
+    new_shares: tuple[float, ...]
+
+
+@dataclass
+class SamplerRemarked(Message):
+    """Something about an answer that has ended, already made visible."""
+
+    request_id: int
+    message: str
+
+
+@dataclass
 class SamplerFailed(Message):
     """One request failed, or, with no request id, the process ended and took every open request with it."""
 

@@ -1,107 +1,126 @@
-"""All runs as rows of a table. Reading costs a pass over each event log, so a log that did not change is not read."""
+"""What the list of runs says about one run: the figures as numbers, to be sorted, and the texts made of them."""
 
 import contextlib
-import time
+import math
 from dataclasses import dataclass
 from pathlib import Path
 
-from rnnbench import storage
 from rnnbench.errors import RnnbenchError
+from rnnbench.metrics import perplexity
 from rnnbench.runs.figures import CLOZE, bits_per_character, figure
-from rnnbench.runs.store import CRASHED, Run, RunStore
+from rnnbench.runs.skimming import skim
+from rnnbench.runs.store import CRASHED, Run
+from rnnbench.tui.words import later, tr
 from rnnbench.visible import visible
 
 # The least short is last. A cloze model's pseudo-perplexity shares no column with perplexities.
-COLUMNS = ("name", "state", "step", "perplexity", "bits/char", "age", "model", "pseudo-ppl", "corpus")
-_NAME_CHARACTERS = 40
-_UNKNOWN = "-"
-
-Signature = tuple[int, int, bool]
+NAME, STATE, STEP, PERPLEXITY = later("name"), later("state"), later("step"), later("perplexity")
+BITS, AGE, TAGS, MODEL = later("bits/char"), later("age"), later("tags"), later("model")
+PSEUDO, CORPUS = later("pseudo-ppl"), later("corpus")
+COLUMNS = (NAME, STATE, STEP, PERPLEXITY, BITS, AGE, TAGS, MODEL, PSEUDO, CORPUS)
+NUMBERS = frozenset({STEP, PERPLEXITY, BITS, AGE, PSEUDO})
+UNKNOWN = "-"
+_CELL_CHARACTERS = 64
+_AGES = ((later("{count} d"), 86400), (later("{count} h"), 3600), (later("{count} min"), 60))
 
 
 @dataclass(frozen=True)
 class RunRow:
-    """What the list of runs says about one."""
+    """A run at one moment. `changed` and `started` are seconds since 1970, 0 when nothing tells them.
+
+    Figures of the best validation: the loss in nats a token, and bits per character. `message` are the last words of a
+    run that ended badly.
+    """
 
     name: str
     state: str = CRASHED
-    corpus: str = _UNKNOWN
-    model: str = _UNKNOWN
-    step: str = _UNKNOWN
-    best: str = _UNKNOWN
-    pseudo: str = _UNKNOWN
-    bits: str = _UNKNOWN
+    corpus: str = UNKNOWN
+    model: str = UNKNOWN
+    task: str = ""
+    step: int = 0
+    best_loss_nats: float | None = None
+    bits: float | None = None
     changed: float = 0.0
+    started: float = 0.0
+    elapsed_seconds: float = 0.0
+    seed: int | None = None
+    message: str = ""
+    tags: tuple[str, ...] = ()
+    note: str = ""
+
+    @property
+    def perplexity(self) -> float | None:
+        """That of the best validation; a cloze model has none."""
+        return None if self.best_loss_nats is None or self.task == CLOZE else perplexity(self.best_loss_nats)
+
+    @property
+    def pseudo_perplexity(self) -> float | None:
+        """That of the best validation of a cloze model."""
+        return perplexity(self.best_loss_nats) if self.best_loss_nats is not None and self.task == CLOZE else None
 
     def cells(self, now: float) -> tuple[str, ...]:
         """The row's texts in the order of COLUMNS, safe to show."""
-        passed = age(now, self.changed)
-        texts = (self.name, self.state, self.step, self.best, self.bits, passed, self.model, self.pseudo, self.corpus)
-        return tuple(visible(text, limit=_NAME_CHARACTERS) for text in texts)
+        texts = (
+            self.name,
+            self.state,
+            f"{self.step:,}",
+            _figure(self.perplexity),
+            f"{self.bits:.3f}" if self.bits is not None else UNKNOWN,
+            age(now, self.changed),
+            " ".join(self.tags) or UNKNOWN,
+            self.model,
+            _figure(self.pseudo_perplexity),
+            self.corpus,
+        )
+        return tuple(visible(text, limit=_CELL_CHARACTERS) for text in texts)
+
+
+def _figure(value: float | None) -> str:
+    return UNKNOWN if value is None else figure(value)
 
 
 def age(now: float, then: float) -> str:
     """How long ago, in one unit."""
     seconds = max(now - then, 0)
-    for name, size in (("d", 86400), ("h", 3600), ("min", 60)):
+    for words, size in _AGES:
         if seconds >= size:
-            return f"{seconds / size:.0f} {name}"
-    return "now"
-
-
-class RunReader:
-    """Reads the rows, newest first; used by one thread at a time."""
-
-    def __init__(self, store: RunStore) -> None:
-        self._store = store
-        self._known: dict[str, tuple[Signature, RunRow]] = {}
-
-    def rows(self) -> list[RunRow]:
-        """All runs as they are now."""
-        runs = self._store.newest(1 << 30)
-        self._known = {run.name: self._row(run) for run in runs}
-        return [row for _, row in self._known.values()]
-
-    def _row(self, run: Run) -> tuple[Signature, RunRow]:
-        signature = _signature(run)
-        known = self._known.get(run.name)
-        return known if known and known[0] == signature else (signature, read_row(run))
-
-
-def _signature(run: Run) -> Signature:
-    size, changed = 0, 0
-    with contextlib.suppress(OSError):
-        status = run.events_file.stat()
-        size, changed = status.st_size, status.st_mtime_ns
-    return size, changed, storage.lock_is_held(run.lock_file)
+            return tr(words, count=f"{seconds / size:.0f}")
+    return tr("now")
 
 
 def read_row(run: Run) -> RunRow:
-    """One run; what cannot be read is left open."""
-    corpus = model = _UNKNOWN
+    """One run without its tags and note; what cannot be read is left open."""
+    corpus = model = UNKNOWN
+    seed, task = None, ""
     with contextlib.suppress(RnnbenchError, OSError):
         config = run.config()
         corpus = Path(config.corpus.file).name
         layers = f" x {config.model.layers}" if config.model.layers > 1 else ""
         model = f"{config.model.cell} {config.model.hidden}{layers}"
-    progress = run.progress()
+        seed, task = config.training.seed, config.model.task
+    progress = skim(run.events_file)
     best = progress.best.score if progress.best else None
     bits = bits_per_character(best, progress.task) if best else None
-    shown = figure(best.perplexity) if best else _UNKNOWN
     return RunRow(
         name=run.name,
         state=run.state(progress),
         corpus=corpus,
         model=model,
-        step=f"{progress.step:,}",
-        best=_UNKNOWN if progress.task == CLOZE else shown,
-        pseudo=shown if progress.task == CLOZE else _UNKNOWN,
-        bits=f"{bits:.3f}" if bits is not None else _UNKNOWN,
+        task=progress.task or task,
+        step=progress.step,
+        best_loss_nats=best.loss_nats if best else None,
+        bits=bits if bits is not None and math.isfinite(bits) else None,
         changed=progress.last_event_at or _created(run),
+        started=_created(run),
+        elapsed_seconds=progress.elapsed_seconds,
+        seed=seed,
+        message=progress.finished.message[:2000] if progress.finished else "",
     )
 
 
 def _created(run: Run) -> float:
-    with contextlib.suppress(OSError):
-        return run.folder.stat().st_mtime
-    return time.time()
+    """When the run's configuration, or else its folder, was written; neither is touched again by training."""
+    for path in (run.config_file, run.folder):
+        with contextlib.suppress(OSError):
+            return path.stat().st_mtime
+    return 0.0

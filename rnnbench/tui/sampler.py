@@ -19,14 +19,17 @@ from rnnbench.tui.messages import (
     AnswerArrived,
     AnswersEnded,
     FillingArrived,
+    NoveltyMeasured,
     SampleBegun,
     SampleEnded,
     SamplerFailed,
     SamplerReady,
+    SamplerRemarked,
     Target,
     TokensArrived,
     post,
 )
+from rnnbench.tui.words import tr
 from rnnbench.visible import visible
 from rnnbench.workspace import Workspace
 
@@ -34,10 +37,13 @@ POST_SECONDS = 0.1
 _READ_BYTES = 1 << 16
 _TAIL_BYTES = 4096
 _END_SECONDS = 1.0
+STUCK_SECONDS = 0.3
+_LONGEST_LINE = 32 << 20  # bytes; whoever writes more without a line end is no sampler of ours
 
 
 class Sampler:
-    """Samples from one run. Its process starts with the first request, stays warm, and is started again if it died.
+    """Samples from one run. Its process starts with the first request, stays warm, and is started again if it died, or
+    if it is still at work on what was cancelled: a beam that has begun cannot be called off.
 
     Request ids are unique in this program, so an answer that comes late cannot be taken for another sampler's.
     """
@@ -54,6 +60,8 @@ class Sampler:
 
     def ask(self, request: SampleRequest) -> int:
         """Send a request; returns its id, which every answer carries. Never waits."""
+        if self._child is not None and self._child.stuck:
+            self.close()
         if self._child is None or self._child.ended:
             self._child = _Child(self._target, self.run_name, self._command)
         request_id = next(self._ids)
@@ -84,6 +92,8 @@ class _Child:
         self.ended = False
         self.open_requests: set[int] = set()
         self._target, self._run_name, self._command = target, run_name, command
+        self._begun: set[int] = set()
+        self._cancelled: dict[int, float] = {}  # when, by the monotonic clock
         self._closing = False
         self._process: subprocess.Popen[bytes] | None = None
         self._outbox: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
@@ -96,7 +106,15 @@ class _Child:
 
     def cancel(self) -> None:
         for request_id in sorted(self.open_requests):
+            self._cancelled.setdefault(request_id, time.monotonic())
             self._send({"id": request_id, "cancel": True})
+
+    @property
+    def stuck(self) -> bool:
+        """Whether it goes on with what was cancelled. One that is still loading its model for it is not stuck."""
+        now = time.monotonic()
+        open_begun = self.open_requests & self._begun
+        return any(now - self._cancelled.get(request_id, now) > STUCK_SECONDS for request_id in open_begun)
 
     def close(self) -> None:
         self._closing = True
@@ -112,9 +130,9 @@ class _Child:
         try:
             with tempfile.TemporaryFile() as errors:
                 code = self._serve(self._spawn(errors))
-                self._fail(_last_line(errors) or f"the sampler ended with exit code {code}")
+                self._fail(_last_line(errors) or tr("the sampler ended with exit code {code}", code=code))
         except OSError as error:
-            self._fail(f"the sampler could not be started: {error}")
+            self._fail(tr("the sampler could not be started: {problem}", problem=error))
 
     def _serve(self, process: "subprocess.Popen[bytes]") -> int:
         threading.Thread(target=self._write, args=(process,), name="sampler input", daemon=True).start()
@@ -147,7 +165,7 @@ class _Child:
 
     def _read(self, process: "subprocess.Popen[bytes]") -> None:
         assert process.stdout is not None
-        remainder = b""
+        parts: list[bytes] = []
         with process.stdout as pipe:
             while True:
                 readable, _, _ = select.select([pipe], [], [], self._tokens.wait_seconds())
@@ -155,9 +173,12 @@ class _Child:
                     data = os.read(pipe.fileno(), _READ_BYTES)
                     if not data:
                         break
-                    *lines, remainder = (remainder + data).split(b"\n")
+                    *lines, rest = data.split(b"\n")
                     for line in lines:
-                        self._take(line)
+                        self._take(b"".join([*parts, line]))
+                        parts.clear()
+                    if sum(map(len, parts)) + len(rest) <= _LONGEST_LINE:
+                        parts.append(rest)
                 if not self._closing:
                     self._tokens.post_when_due()
         if not self._closing:
@@ -178,6 +199,7 @@ class _Child:
             case "ready":
                 post(self._target, SamplerReady(self._run_name))
             case "begun":
+                self._begun.add(int(record["id"]))
                 post(self._target, _begun(record))
             case "filling":
                 found = FillingArrived(int(record["id"]), str(record["text"]), float(record["probability"]))
@@ -187,6 +209,10 @@ class _Child:
             case "done":
                 self._tokens.flush()
                 self._done(record)
+            case "novelty":
+                post(self._target, _measured(record))
+            case "remark":
+                post(self._target, SamplerRemarked(int(record["id"]), visible(str(record["message"]))))
             case "error":
                 self._tokens.flush()
                 self.open_requests.discard(request_id or 0)
@@ -267,6 +293,18 @@ def _sample_ended(record: dict[str, Any]) -> SampleEnded:
         log_probability_nats=float(record["log_probability_nats"]),
         tokens_per_second=float(record["tokens_per_second"]),
         cancelled=bool(record["cancelled"]),
+    )
+
+
+def _measured(record: dict[str, Any]) -> NoveltyMeasured:
+    shares: dict[str, float] = record["novel_shares"]
+    return NoveltyMeasured(
+        request_id=int(record["id"]),
+        tokens=int(record["tokens"]),
+        copied=int(record["longest_copied"]),
+        unit=visible(str(record["unit"])),
+        memorised=bool(record["memorised"]),
+        new_shares=tuple(float(shares[str(n)]) for n in range(1, len(shares) + 1)),
     )
 
 

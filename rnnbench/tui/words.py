@@ -41,3 +41,9 @@ def tr(sentence: str, /, **values: object) -> str:
     untrusted values are never read as a pattern."""
     said = _catalogue.get(sentence, sentence)
     return said.format(**values) if values else said
+
+
+def later(sentence: str) -> str:
+    """The sentence itself, marked as one that `tr` will be asked for: for tables that are made before the language is
+    known."""
+    return sentence

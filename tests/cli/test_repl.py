@@ -11,9 +11,7 @@ import time
 
 import pytest
 
-from rnnbench.cli import prompting
-from rnnbench.cli.prompting import Entry, append_history, load_history, read_entry
-from rnnbench.errors import RnnbenchError
+from rnnbench.cli.prompting import Entry, read_entry
 
 PATIENCE = 60.0
 
@@ -64,29 +62,6 @@ def test_the_end_of_the_input_is_the_end():
         read_entry(reader())
 
 
-def test_history_is_kept_and_cut(tmp_path):
-    """Lines come back in order in the next session, at most a thousand of them, each on one line."""
-    path = tmp_path / "history"
-    assert load_history(path) == []
-    for number in range(prompting.MOST_LINES + 50):
-        append_history(path, f"漢 {number}")
-    kept = load_history(path)
-    assert len(kept) == prompting.MOST_LINES and kept[-1] == f"漢 {prompting.MOST_LINES + 49}"
-    assert path.read_text(encoding="utf-8").splitlines() == kept == load_history(path)
-
-
-def test_a_history_that_is_no_text_file_is_refused(tmp_path):
-    """A link is not followed; bytes that are no text do no harm."""
-    (tmp_path / "link").symlink_to(tmp_path / "elsewhere")
-    with pytest.raises(RnnbenchError, match="link"):
-        load_history(tmp_path / "link")
-    with pytest.raises(RnnbenchError):
-        append_history(tmp_path / "link", "x")
-    assert not (tmp_path / "elsewhere").exists()
-    (tmp_path / "bytes").write_bytes(b"\xff\xfe\nab\n\n")
-    assert load_history(tmp_path / "bytes") == ["\ufffd\ufffd", "ab"]
-
-
 def test_a_pipe_of_prompts_gives_texts_and_nothing_else(trained, cli, digest_of):
     """Texts on stdout, the same as `sample` writes; remarks and refusals on stderr, after which the next line is asked."""
     before = digest_of(trained.root)
@@ -111,6 +86,29 @@ def test_a_pipe_without_a_mistake_is_done(trained):
     done = talk(trained.root, "/len 5\n/greedy on\nThe ", "--checkpoint", "last")
     assert done.returncode == 0 and len(done.stdout) == 6
     assert talk(trained.root, "/quit\nThe \n").stdout == b""
+
+
+def test_runs_and_checkpoints_are_compared_line_by_line(trained, cli, tmp_path):
+    """/compare asks each of them with one seed under a heading; /run asks another run; /ckpt lists what there is."""
+    import shutil
+
+    shutil.copytree(trained.root, tmp_path / "home")
+    shutil.copytree(trained.root / "runs" / "tm", tmp_path / "home" / "runs" / "other")
+    lines = (
+        "/len 20\n/seed 4\n/ckpt\n/compare best last other@best\nThe \n/save\n/compare off\nThe \n"
+        "/run other\n/novelty on\nThe \n/run\n/fill a_b\n/compare nope\n/tmp 3\n"
+    )
+    done = talk(tmp_path / "home", lines)
+    text = cli("sample", "tm", "--length", "20", "--seed", "4", "--prompt", "The ", home=trained.root).out
+    told, heads = done.stderr.decode(), [line for line in done.stdout.decode().splitlines() if line.startswith("== ")]
+    assert [head.split(",")[0] for head in heads] == ["== tm", "== tm", "== other"]
+    assert done.stdout.decode().count(f"{text}\n") >= 4 and done.returncode == 1
+    for said in (
+        "checkpoints of tm:", "prompts go to tm@best, tm@last, other@best", "saved as", "other is a language_model run",
+        "longest copied span", "only a cloze run fills blanks", "no run named nope", "did you mean /temp?",
+    ):  # fmt: skip
+        assert said in told
+    assert "The " in (tmp_path / "home" / "runs" / "tm" / "samples" / "sample-1.txt").read_text()
 
 
 def test_a_run_that_is_not_there(cli, trained, complaint):

@@ -2,6 +2,7 @@
 
 import json
 import queue
+import shutil
 import subprocess
 import sys
 import threading
@@ -187,3 +188,65 @@ def test_unknown_symbols_can_be_refused(server):
     """The error names them."""
     (answer,) = server.ask(id=51, prompt="漢", unknown="refuse")
     assert answer["event"] == "error" and "'漢'" in answer["message"]
+
+
+def test_a_newer_best_is_asked_while_training_goes_on(trained, tmp_path):
+    """`best` and `last` are looked up for every request: what a trainer saved since is what answers."""
+    shutil.copytree(trained.root, tmp_path / "home")
+    folder = tmp_path / "home" / "runs" / "tm" / "checkpoints"
+    names = sorted(path.stem for path in folder.glob("step-*.json"))
+    for suffix in (".json", ".safetensors"):  # the tensors after the manifest: nothing is to be read between
+        (folder / f"{names[-1]}{suffix}").rename(tmp_path / f"{names[-1]}{suffix}")
+    server = Server(tmp_path / "home")
+    try:
+        assert server.next()["event"] == "ready"
+        before = [server.ask(id=1, prompt="A", length=1, checkpoint=which)[0]["step"] for which in ("best", "last")]
+        for suffix in (".safetensors", ".json"):  # as a trainer does: the manifest makes it one
+            (tmp_path / f"{names[-1]}{suffix}").rename(folder / f"{names[-1]}{suffix}")
+        after = [server.ask(id=2, prompt="A", length=1, checkpoint=which)[0]["step"] for which in ("best", "last")]
+    finally:
+        server.end()
+    assert after == [120, 120] and max(before) < 120
+
+
+def test_novelty_follows_a_text(server):
+    """Asked for, it comes after the text is done: the longest copied stretch and the share of new n-grams."""
+    done = server.ask(id=60, prompt="The ", length=40, seed=1, novelty=True)[-1]
+    assert done["event"] == "done"
+    found = server.next()
+    assert (found["event"], found["id"], found["tokens"], found["unit"]) == ("novelty", 60, 40, "characters")
+    assert 0 < found["longest_copied"] <= 40 and list(found["novel_shares"]) == [str(n) for n in range(1, 9)]
+    assert server.ask(id=61, prompt="The ", length=10)[-1]["event"] == "done"
+    assert server.ask(id=62, prompt="The ", length=10)[0]["id"] == 62, "it is not told to who did not ask"
+    server.ask(id=63, prompt="The ", length=10, novelty="auto")
+    assert (server.next()["event"], server.ask(id=64, prompt="A", length=1)[0]["id"]) == ("novelty", 64)
+
+
+def test_the_next_request_ends_the_search_for_copies(trained):
+    """Whoever waits for a text does not wait for figures about the one before."""
+    from rnnbench.cli import serve
+    from rnnbench.cli.copying import CopyMeter
+    from rnnbench.engine.loading import open_model
+    from rnnbench.runs.store import RunStore
+
+    run, inbox = RunStore(trained).find("tm"), serve.Inbox()
+    model, meter = open_model(run), CopyMeter(trained, run)
+    inbox.check_idle()
+    inbox.requests.put(serve.Request(id=2))
+    with pytest.raises(serve._Interrupted):
+        meter.measure(model, [1, 2, 3], inbox.check_idle)
+
+
+def test_a_training_text_that_is_gone_is_remarked_on_request(trained, tmp_path):
+    """novelty on says that it cannot be had, auto keeps quiet; the texts come all the same."""
+    shutil.copytree(trained.root, tmp_path / "home")
+    (tmp_path / "home" / "corpora" / "small.txt").write_text("another text\n" * 100)
+    server = Server(tmp_path / "home")
+    try:
+        assert server.next()["event"] == "ready"
+        server.ask(id=1, prompt="A", length=5, novelty="auto")
+        server.ask(id=2, prompt="A", length=5, novelty=True)
+        remark = server.next()
+    finally:
+        server.end()
+    assert (remark["event"], remark["id"]) == ("remark", 2) and "not there as it was" in remark["message"]

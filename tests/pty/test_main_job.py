@@ -124,6 +124,6 @@ def test_the_terminal_is_given_back_on_a_signal(start, number: signal.Signals) -
     terminal.process.send_signal(number)
     terminal.wait_for_exit(10)
     time.sleep(0.2)
-    tail = bytes(terminal.received[-2000:])
+    tail = terminal.received[-2000:]
     assert b"\x1b[?1049l" in tail
     assert b"\x1b[?1000l" in tail

@@ -11,6 +11,8 @@ CHANGES = [
     ('/stop "\\n "', {"stop": ("\n ",)}, "stop '\\n '"), ("/ban 漢", {"banned": ("漢",)}, "ban '漢'"),
     ("/beam 4", {"beam": 4}, "beam 4"), ("/penalty 0", {"length_penalty": 0.0}, ""),
     ("/unknown refuse", {"unknown": "refuse"}, "unknown refuse"),
+    ("/greedy", {"greedy": True}, "greedy"), ("/novelty on", {"novelty": True}, "novelty on"),
+    ("/novelty off", {"novelty": False}, "novelty off"), ("/novelty auto", {"novelty": "auto"}, ""),
 ]  # fmt: skip
 
 
@@ -20,7 +22,7 @@ def test_a_command_changes_what_is_sent(line, sent, told):
     plain = SampleRequest("x")
     reply = read_line(line, plain)
     assert not reply.wrong and told in reply.message == describe(reply.settings)
-    assert reply.settings.record() == plain.record() | sent and not set(sent) & set(plain.record())
+    assert reply.settings.record() == plain.record() | sent and sent.items().isdisjoint(plain.record().items())
 
 
 @pytest.mark.parametrize(
@@ -44,7 +46,7 @@ def test_stop_texts_add_up():
 WRONG = [
     "/topp 0", "/topp 1.5", "/minp -1", "/minp x", "/typical nan", "/rep inf", "/rep 11", "/ngram -1", "/ngram 65",
     '/stop ""', "/beam 0", "/beam 1001", "/penalty -0.5", "/unknown maybe", "/unknown off", "/copy now",
-    "/len " + "9" * 30, "/seed ٣",
+    "/len " + "9" * 30, "/seed ٣", "/novelty maybe", "/fill a_b",
 ]  # fmt: skip
 
 
@@ -67,3 +69,36 @@ def test_a_saved_text_never_replaces_another(tmp_path):
     """Each has a file of its own."""
     first, second = (save_text(tmp_path / "samples", text) for text in ("漢", "b"))
     assert (first.read_text(encoding="utf-8"), second.read_text(encoding="utf-8")) == ("漢\n", "b\n")
+
+
+@pytest.mark.parametrize(
+    ("line", "named"), [("/tmp 0.8", "/temp"), ("/compair a", "/compare"), ("/hlep", "/help"), ("/TOPK 4", "/topk")]
+)
+def test_an_unknown_command_names_the_nearest(line, named):
+    """What was probably meant is said; what is like nothing only points to the help."""
+    assert f"did you mean {named}?" in read_line(line, SampleRequest("")).message
+    assert "did you mean" not in read_line("/zzzzzz", SampleRequest("")).message
+
+
+def test_the_nearest_is_one_that_means_something():
+    """A cloze run is not told of what it does not know."""
+    assert "/temp" not in read_line("/tmp 0.8", SampleRequest("", task="cloze")).message
+
+
+def test_fill_is_for_those_that_fill():
+    """A cloze run is asked; others say who fills; a text without a blank is no request."""
+    cloze = SampleRequest("", task="cloze")
+    assert read_line("/fill 我有__剑", cloze).prompt == "我有__剑"
+    assert read_line("/fill 我有剑", cloze).wrong and read_line("/fill", cloze).wrong
+    assert "only a cloze run fills blanks" in read_line("/fill 我有__剑", SampleRequest("")).message
+
+
+def test_some_actions_take_words():
+    """/run and /compare are given theirs, /ckpt is an action alone and a setting with a value."""
+    plain = SampleRequest("")
+    assert [(r.action, r.words) for r in (read_line("/run a", plain), read_line("/compare a b", plain))] == [
+        ("run", "a"),
+        ("compare", "a b"),
+    ]
+    assert read_line("/ckpt", plain).action == "ckpt" and read_line("/ckpt last", plain).settings.checkpoint == "last"
+    assert read_line("/ckpt", plain, ()).message == describe(plain)

@@ -20,6 +20,7 @@ from rnnbench.runs import jobs
 from rnnbench.runs.events import CheckpointSaved, EvaluationDone, Event, RunFinished, RunStarted, StepDone
 from rnnbench.runs.log import EventWriter
 from rnnbench.runs.store import Run, RunStore
+from rnnbench.tui import measuring
 from rnnbench.tui.app import WorkbenchApp
 from rnnbench.tui.messages import EventsArrived, SampleBegun, SampleEnded, StateChanged, TokensArrived
 from rnnbench.tui.screens.workbench import WorkbenchScreen
@@ -112,6 +113,12 @@ def script() -> SimpleNamespace:
         WIDE=WIDE,
         NARROW=NARROW,
     )
+
+
+@pytest.fixture(autouse=True)
+def _no_trials(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No process is started to measure a speed; a test of that says when typing has rested."""
+    monkeypatch.setattr(measuring, "REST_SECONDS", 3600.0)
 
 
 @pytest.fixture

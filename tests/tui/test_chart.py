@@ -9,8 +9,10 @@ from textual.app import App, ComposeResult
 from textual.geometry import Region
 
 from rnnbench.tui.widgets.chart import RULE_STYLES, TRAIN_STYLE, VALIDATION_STYLE, LearningCurve, Rule, Series
-from rnnbench.tui.widgets.drawing import Look, draw
+from rnnbench.tui.widgets.drawing import Chart, Look, Mark, draw, paint
 from rnnbench.tui.widgets.envelope import Envelope
+from rnnbench.tui.widgets.legend import read
+from rnnbench.tui.widgets.window import View, Window
 
 ASCII = Look(ascii=True)
 FALLING = [1000 * 0.8**i + 4 for i in range(25)]
@@ -252,3 +254,162 @@ async def test_a_series_that_left_is_not_drawn():
         await pilot.pause()
         assert "train" not in app.curve.text()
         assert "begins" in app.curve.text()
+
+
+class Moving(App[None]):
+    """A chart that can have the focus."""
+
+    AUTO_FOCUS = None
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.curve = LearningCurve(ascii=True, can_focus=True)
+
+    def compose(self) -> ComposeResult:
+        yield self.curve
+
+    def head(self) -> str:
+        """What stands above the curves."""
+        return "\n".join(self.curve.text().splitlines()[:2])
+
+    def labels(self) -> list[str]:
+        """The numbers on the axis of steps."""
+        return self.curve.text().splitlines()[-1].split()[1:]
+
+
+def _evaluated(*points: tuple[int, float]) -> Series:
+    return Series("validation", [step for step, _ in points], [value for _, value in points], VALIDATION_STYLE)
+
+
+async def test_the_cross_hair_tells_every_curve_and_level_at_a_step():
+    """Mean with its range where a column holds several points, the evaluation before with its step, each baseline."""
+    app = Moving()
+    async with app.run_test(size=(90, 14)) as pilot:
+        train = Series("train", range(1, 801), array("d", [8.0, 2.0] * 400), TRAIN_STYLE)
+        rules = [Rule("uniform", 60.0, RULE_STYLES[1])]
+        app.curve.show([train, _evaluated((300, 5.0), (700, 4.5))], rules, beside=lambda step: f"beside {step:.0f}")
+        await pilot.pause()
+        app.curve.focus()
+        await pilot.press("left")
+        assert "(2.000..8.000)" in app.head()
+        assert "validation 4.500 at 700" in app.head() and "uniform 60.00" in app.head()
+        assert "beside 7" in app.head()
+        before = app.curve.cross_hair
+        await pilot.press("shift+left", "left_square_bracket")
+        assert before - 230 < app.curve.cross_hair < before - 150
+        assert all("|" in line[6:] for line in app.curve.text().splitlines()[3:-1] if "*" not in line[6:])
+
+
+def test_the_mean_of_a_column_is_that_of_the_losses():
+    """Of perplexities the mean is taken of their logarithms, and what cannot be drawn is left out."""
+    found = read(_series([8.0, 2.0, math.nan, 4.0, 100.0], every=1), 1, 5)
+    assert found is not None and (found.low, found.high, found.count) == (2.0, 8.0, 4)
+    assert found.value == pytest.approx(4.0)
+    assert read(_series([8.0]), 0, 5) is None
+
+
+async def test_the_cross_hair_goes_from_point_to_point_where_they_are_few():
+    """No key press is lost in empty columns, and at either end it stays."""
+    app = Moving()
+    async with app.run_test(size=(90, 14)) as pilot:
+        app.curve.show([_evaluated((100, 9.0), (200, 5.0), (300, 4.0))], [])
+        await pilot.pause()
+        app.curve.focus()
+        seen = []
+        for key in ("", "left", "left", "left", "right"):
+            if key:
+                await pilot.press(key)
+            await pilot.pause()
+            seen.append(app.head().split("  ")[0])
+        assert seen == ["step 300", "step 200", "step 100", "step 100", "step 200"]
+
+
+async def test_a_window_stays_and_one_that_touches_the_end_follows():
+    """New points do not move what somebody looks at, unless it is the end."""
+    app = Moving()
+    async with app.run_test(size=(90, 14)) as pilot:
+        app.curve.show([_growing(1000)], [])
+        await pilot.pause()
+        app.curve.zoom(0.5)
+        assert "following" in app.head() and app.labels()[0] == "500"
+        app.curve.show([_growing(2000)], [])
+        assert "following" in app.head() and app.labels()[-1] == "2,000"
+        app.curve.pan(-1)
+        assert "following" not in app.head()
+        plot = app.curve.text().splitlines()[1:]
+        app.curve.show([_growing(3000)], [])
+        assert app.curve.text().splitlines()[1:] == plot
+        for _ in range(8):
+            app.curve.pan(1)
+        assert "following" in app.head()
+        assert app.curve.step_back() and app.labels()[0] == "0" and not app.curve.step_back()
+
+
+@pytest.mark.parametrize("ascii", [True, False])
+async def test_zoom_is_about_the_cross_hair_and_the_other_axis_fits(ascii):
+    """The step under the cross-hair stays in its column; only what is seen decides the range of perplexities."""
+    app = Moving()
+    async with app.run_test(size=(90, 14)) as pilot:
+        app.curve.show([_growing(1000)], [Rule("uniform", 900.0, RULE_STYLES[1])], Look(ascii=ascii))
+        await pilot.pause()
+        app.curve.focus()
+        await pilot.press(*["shift+left"] * 4)
+        step, whole = app.curve.cross_hair, app.curve.text()
+        for _ in range(3):
+            app.curve.zoom(0.5)
+        first, last = (int(label.replace(",", "")) for label in (app.labels()[0], app.labels()[-1]))
+        assert first < step < last < first + 130
+        assert "1k" in whole and "1k" not in app.curve.text()
+        await pilot.press("home")
+        assert app.labels()[0] == "0"
+        for _ in range(40):
+            app.curve.zoom(0.5)
+        assert len(app.curve.text().splitlines()) == 14
+        for _ in range(40):
+            app.curve.zoom(2.0)
+        assert app.curve.text() == whole
+
+
+async def test_the_cross_hair_takes_the_window_along_at_its_edge():
+    """Left at the left edge goes on into what came before."""
+    app = Moving()
+    async with app.run_test(size=(60, 14)) as pilot:
+        app.curve.show([_growing(1000)], [])
+        await pilot.pause()
+        app.curve.focus()
+        app.curve.zoom(0.25)
+        await pilot.press(*["left_square_bracket"] * 9)
+        assert app.curve.cross_hair < 700
+        assert int(app.labels()[0].replace(",", "")) < 700
+
+
+def test_a_line_between_two_evaluations_crosses_a_window_without_any():
+    """Zooming in between two points shows the line that joins them."""
+    series = [_series([100.0, 1.0], every=1000)]
+    envelope = Envelope()
+    envelope.follow(series[0].steps, series[0].values)
+    picture = paint(Chart(series, [envelope], look=ASCII, view=View(Window(1200, 1300))), 44, 11)
+    body = "\n".join("".join(text for text, _ in row) for row in picture.rows[1:-1])
+    assert body.count("*") >= 30
+
+
+def test_marks_stand_on_the_axis_and_their_words_in_the_head():
+    """A divergence has its sign at its step, to which the numbers give way, and is said in words."""
+    chart_of = [_series(FALLING)]
+    envelope = Envelope()
+    envelope.follow(chart_of[0].steps, chart_of[0].values)
+    mark = Mark(200, "✗", "x", "bad", "diverged at step 200")
+    rows = paint(Chart(chart_of, [envelope], marks=[mark], look=ASCII), 60, 11).rows
+    assert ("diverged at step 200", "bad") in rows[0]
+    assert ("x", "bad") in rows[-1]
+    foot = "".join(text for text, _ in rows[-1])
+    assert "100" in foot and "200" not in foot
+
+
+async def test_a_value_that_is_no_number_is_told_with_its_step():
+    """A curve that breaks says where, without anybody having said so."""
+    app = Moving()
+    async with app.run_test(size=(70, 12)) as pilot:
+        app.curve.show([_series([5.0] * 20 + [math.nan] + [5.0] * 4, style=TRAIN_STYLE)], [])
+        await pilot.pause()
+        assert "not finite at step 210" in app.head() and "x" in app.curve.text().splitlines()[-1]

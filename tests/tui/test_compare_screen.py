@@ -3,7 +3,6 @@
 import math
 
 import pytest
-from textual.widgets import DataTable
 
 from rnnbench.runs.events import RunResumed
 from rnnbench.tui import comparison_feed
@@ -17,11 +16,12 @@ from rnnbench.tui.messages import (
     SamplerFailed,
     TokensArrived,
 )
-from rnnbench.tui.screens import together
+from rnnbench.tui.panes import voices
 from rnnbench.tui.screens.compare import CompareScreen
 from rnnbench.tui.widgets.chart import LearningCurve
 from rnnbench.tui.widgets.drawing import DASHES, Look, Series, draw, sample
 from rnnbench.tui.widgets.envelope import Envelope
+from rnnbench.tui.widgets.line_table import LineTable
 
 
 @pytest.fixture(autouse=True)
@@ -45,7 +45,7 @@ def trained(make_run, script):
 async def compare(it, *names):
     """Mark the runs in the list, in that order, and compare them."""
     await it.keys("escape", "r")
-    await it.until(lambda: it.app.screen.query(DataTable) and it.app.screen.query_one(DataTable).row_count)
+    await it.until(lambda: it.app.screen.query(LineTable) and it.app.screen.query_one(LineTable).row_count)
     await mark(it, *names)
     await it.keys("c")
 
@@ -54,7 +54,7 @@ async def mark(it, *names):
     """Mark the runs in the list, or take their marks away."""
     for name in names:
         rows = [row.name for row in it.app.screen._rows]
-        it.app.screen.query_one(DataTable).move_cursor(row=rows.index(name))
+        it.app.screen.query_one(LineTable).move_cursor(row=rows.index(name))
         await it.keys("space")
 
 
@@ -212,7 +212,8 @@ async def test_hostile_or_damaged_runs_are_compared_with_what_they_have(bench, t
 
 async def test_one_prompt_and_seed_for_all(bench, trained, script, monkeypatch, fake_sampler):
     """Every run gets the same line, seed and settings; each answers in its column; esc stops, then goes back."""
-    monkeypatch.setattr(together, "Sampler", fake_sampler)
+    monkeypatch.setattr(voices, "Sampler", fake_sampler)
+    monkeypatch.setattr(voices, "LET_GO_SECONDS", 60.0)
     trained("a")
     trained("b", task="cloze", model={"task": "cloze"})
     async with bench(script.NARROW) as it:
@@ -224,14 +225,14 @@ async def test_one_prompt_and_seed_for_all(bench, trained, script, monkeypatch, 
         await it.see("temp 0.5", "seed 1")
         await it.type("The _")
         await it.keys("enter")
-        first, second = fake_sampler.made
+        first, second = fake_sampler.made[-2:]
         assert [(x.run_name, x.asked[0].prompt, x.asked[0].seed) for x in (first, second)] == [
             ("a", "The _", 1),
             ("b", "The _", 1),
         ]
         assert first.asked[0].record()["temperature"] == 0.5 and "seed" not in second.asked[0].record()
         first.say(SampleBegun(1, 60, 1, ("_",)), TokensArrived(1, "clock\x1b[31m"), SampleEnded(1, 5, -5.0, 9.0, False))
-        await it.see("The _clock", "5 tokens  -1.000 nats/token  step 60", "not in the vocabulary: _")
+        await it.see("The _clock", "5 tokens  9 tokens/s", "-1.000 nats/token", "step 60", "vocabulary: _")
         await it.keys("escape")
         assert (first.cancelled, second.cancelled) == (0, 1) and "\x1b" not in it.text()
         second.say(FillingArrived(1, "cat", 0.25), AnswersEnded(1, 1, 0.5, True))

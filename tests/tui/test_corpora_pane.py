@@ -103,7 +103,7 @@ async def test_encoding_and_bad_bytes_are_chosen_by_key(bench, workspace, script
         await it.keys("1", "home", "enter", "e", "e")
         await it.see("gb18030: byte 920", "b replaces bytes")
         await it.keys("b")
-        await it.see("1 characters replaced", "山中有一间小小的邮局")
+        await it.see("1 character replaced", "山中有一间小小的邮局")
         assert it.screen.query_one(ModelPane).form.texts["corpus.encoding"] == "gb18030"
 
 

@@ -6,7 +6,7 @@ from array import array
 
 import pytest
 
-from rnnbench.tui.widgets.envelope import CAPACITY, Envelope
+from rnnbench.tui.widgets.envelope import CAPACITY, Envelope, window_columns, window_extremes
 
 
 def _columns(envelope: Envelope, left: float, right: float, count: int):
@@ -118,3 +118,40 @@ def test_points_outside_of_the_range_are_left_out():
 def test_an_empty_series_has_no_columns():
     """Nothing in, nothing out."""
     assert list(_followed([]).columns(0, 1, 10)) == []
+
+
+@pytest.mark.parametrize("length", [500, 50_000, 400_000])
+def test_a_window_of_a_long_series_is_as_exact_as_a_short_one(length):
+    """Few points are looked at one by one, however many there are around them; many by their buckets."""
+    values = array("d", [5.0 + index % 7 for index in range(length)])
+    steps, middle = range(length), length // 2
+    envelope = _followed(values)
+    found = dict(window_columns(envelope, steps, values, middle, middle + 99, 100, log=True))
+    assert [found[index].low for index in range(100)] == list(values[middle : middle + 100])
+    assert window_extremes(envelope, steps, values, middle, middle + 99, log=True) == (5.0, 11.0)
+    wide = window_columns(envelope, steps, values, 0, length, 50, log=True)
+    assert len(wide) == 50 and all((column.low, column.high) == (5.0, 11.0) for _, column in wide[1:-1])
+
+
+def test_a_curve_passes_through_a_window_between_its_points():
+    """Both ends hold the value of the line there, on either axis; nothing is invented before the first or after the
+    last point, nor across a gap."""
+    steps, values = [0, 100, 200], [1.0, 100.0, math.nan]
+    envelope = _followed(values, steps)
+    ends = [window_columns(envelope, steps, values, 25, 50, 3, log=log) for log in (False, True)]
+    assert [[(index, round(column.low, 3)) for index, column in found] for found in ends] == [
+        [(0, 25.75), (2, 50.5)],
+        [(0, 3.162), (2, 10.0)],
+    ]
+    assert window_columns(envelope, steps, values, 120, 150, 3, log=True) == []
+    assert window_columns(envelope, steps, values, 300, 400, 3, log=True) == []
+
+
+def test_the_first_value_that_is_not_finite_is_known():
+    """Also deep inside a bucket of a long series, and not any more when the series was cut back before it."""
+    values = array("d", [2.0]) * (3 * CAPACITY)
+    values[CAPACITY + 77] = math.inf
+    envelope = _followed(values)
+    assert envelope.broken_at == CAPACITY + 77
+    envelope.follow(range(50), values[:50])
+    assert envelope.broken_at is None

@@ -1,6 +1,5 @@
 """Talking to a run: prompts, commands, answers, copies."""
 
-import json
 import subprocess
 
 import pytest
@@ -15,7 +14,7 @@ from rnnbench.tui.messages import (
     SamplerFailed,
     TokensArrived,
 )
-from rnnbench.tui.panes import clipboard, generate
+from rnnbench.tui.panes import clipboard, voices
 from rnnbench.tui.panes.generate import GeneratePane
 from rnnbench.tui.panes.transcript import Transcript
 
@@ -23,7 +22,8 @@ from rnnbench.tui.panes.transcript import Transcript
 @pytest.fixture(autouse=True)
 def sampler(monkeypatch, fake_sampler):
     """No sampling process; gives the sampler of the run that was opened last."""
-    monkeypatch.setattr(generate, "Sampler", fake_sampler)
+    monkeypatch.setattr(voices, "Sampler", fake_sampler)
+    monkeypatch.setattr(voices, "LET_GO_SECONDS", 60.0)
     return lambda: fake_sampler.made[-1]
 
 
@@ -104,7 +104,7 @@ async def test_commands_change_what_is_asked(talk, sampler):
             await enter(it, line)
         await it.see("temp 0.3  topk 5  len 12  seed 99  ckpt last")
         await enter(it, "x")
-        expected = SampleRequest("x", 12, 0.3, 5, seed=99, checkpoint="last")
+        expected = SampleRequest("x", 12, 0.3, 5, seed=99, checkpoint="last", novelty="auto")
         assert sampler().asked == [expected]
 
 
@@ -193,11 +193,10 @@ async def test_copy_says_which_way_it_went(talk, sampler, monkeypatch):
         sampler().answer("b")
         await it.see("10 tokens")
         await enter(it, "/copy")
-        await it.see("by the terminal's OSC 52")
-        assert it.app.clipboard == "ab"
-        monkeypatch.setattr(generate, "copy_through_tmux", lambda text: True)
+        await it.see("2 characters copied with OSC 52")
+        monkeypatch.setattr(clipboard, "copy_through_tmux", lambda text: True)
         await enter(it, "/copy")
-        await it.see("through tmux")
+        await it.see("2 characters copied through tmux")
 
 
 def test_copy_through_tmux_hands_over_the_text(monkeypatch):
@@ -301,10 +300,11 @@ async def test_help_lists_every_command(talk):
         assert transcript(it) == ""
 
 
-def test_pane_names_are_those_of_the_registry():
+async def test_help_of_the_pane_is_the_command_language(talk):
     """The pane's help is the command language itself, said once."""
-    assert "/temp" in GeneratePane.ABOUT
-    assert json.dumps(GeneratePane.NAME) == '"generate"'
+    async with talk() as it:
+        about = it.app.screen.query_one(GeneratePane).about()
+        assert about.startswith("Talk to the open run") and about.count("  /temp ") == 1
 
 
 @pytest.fixture
@@ -334,7 +334,7 @@ async def test_blanks_are_filled_in_the_pane(talk_of, sampler):
         sampler().target.post_message(FillingArrived(1, "The c\x1bock", 0.2))
         sampler().target.post_message(AnswersEnded(1, 2, 0.125, False))
         await it.see("71.0 %  The clock", "20.0 %  The c␛ock", "0.12 s  step 60  not in the vocabulary: 漢")
-        assert it.screen.query_one(GeneratePane)._sample == "The clock"
+        assert it.screen.query_one(GeneratePane)._written() == "The clock"
 
 
 async def test_lines_are_answered_in_the_pane(talk_of, sampler):

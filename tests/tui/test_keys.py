@@ -1,5 +1,7 @@
 """Keys that arrive together, as from a script or a slow line."""
 
+import asyncio
+
 from textual import events
 from textual.app import ComposeResult
 from textual.widgets import Input
@@ -44,3 +46,19 @@ async def test_keys_go_on_when_their_target_is_removed():
         pilot.app.query_one("#second").focus()
         await _burst(pilot, "7")
         assert pilot.app.query_one("#second", Input).value.endswith("7")
+
+
+async def test_keys_that_trickle_in_keep_their_order():
+    """A key that was held back is not overtaken by one that arrives while it waits for its turn."""
+    typed = "abcdefghijklmnopqrstuvwxyz" * 4
+    async with TwoFields().run_test() as pilot:
+        second = pilot.app.query_one("#second", Input)
+        second.focus()
+        await pilot.pause()
+        for number, key in enumerate(typed):
+            pilot.app.post_message(events.Key(key, key))
+            for _ in range(number % 5):
+                await asyncio.sleep(0)
+        for _ in range(50):
+            await pilot.pause()
+        assert second.value == typed

@@ -1,12 +1,17 @@
 """The log: only what is visible is rendered, and it follows the end until the user leaves it."""
 
+import random
+import tracemalloc
+
 import pytest
 from rich.cells import cell_len
 from textual.app import App, ComposeResult
 from textual.geometry import Offset
 from textual.selection import Selection
 
-from rnnbench.tui.widgets import log_view
+from rnnbench.tui.widgets import log_search, log_view
+from rnnbench.tui.widgets.log_lines import LogLines
+from rnnbench.tui.widgets.log_search import Finder, words_of
 from rnnbench.tui.widgets.log_view import LogView, fitted, part
 
 
@@ -188,3 +193,150 @@ async def test_long_lines_are_read_sideways():
         assert app.rows()[0] == "…bcdefghij"
         await pilot.press("left", "left", "left")
         assert app.rows()[:2] == ["012345678…", "short"]
+
+
+def _mixed(count: int) -> list[str]:
+    return [f"{'Evaluation' if number % 10 == 0 else 'step'} {number} end" for number in range(1, count + 1)]
+
+
+async def test_a_filter_leaves_only_the_lines_with_every_word(monkeypatch):
+    """All words, in upper or lower case, and none that is barred; new lines that match are followed."""
+    monkeypatch.setattr(log_search, "SLICE_LINES", 7)
+    app = Logs()
+    async with app.run_test(size=(30, 4)) as pilot:
+        app.log_view.append(_mixed(100))
+        await pilot.pause()
+        app.log_view.filter_by("EVAL end !70 !90")
+        while app.log_view.looking:
+            await pilot.pause()
+        assert app.rows() == [f"Evaluation {number} end" for number in (50, 60, 80, 100)]
+        assert app.log_view.shown_count == 8
+        app.log_view.append(["step 101", "evaluation 110 END"])
+        await pilot.pause()
+        assert app.rows()[-1] == "evaluation 110 END" and app.log_view.shown_count == 9
+        app.log_view.filter_by("")
+        assert app.log_view.shown_count == 102 and app.log_view.following
+
+
+async def test_the_line_under_the_eye_stays_when_a_filter_comes_and_goes(monkeypatch):
+    """Taking a filter off shows what is around a line that it found."""
+    monkeypatch.setattr(log_search, "SLICE_LINES", 50)
+    app = Logs()
+    async with app.run_test(size=(30, 4)) as pilot:
+        app.log_view.append(_mixed(1000))
+        await pilot.pause()
+        app.log_view.scroll_to(y=495, animate=False)
+        await pilot.pause()
+        app.log_view.filter_by("evaluation")
+        while app.log_view.looking:
+            await pilot.pause()
+        await pilot.pause()
+        assert app.rows()[0] == "Evaluation 500 end"
+        app.log_view.scroll_to(y=29, animate=False)
+        await pilot.pause()
+        assert app.rows()[0] == "Evaluation 300 end"
+        app.log_view.append(["Evaluation 2000"])
+        app.log_view.filter_by("")
+        await pilot.pause()
+        assert app.rows() == ["Evaluation 300 end", "step 301 end", "step 302 end", "step 303 end"]
+
+
+async def test_a_search_goes_from_hit_to_hit(monkeypatch):
+    """The nearest above the end first, then round and round, also among filtered lines; hits stand out."""
+    monkeypatch.setattr(log_search, "SLICE_LINES", 64)
+    app = Logs()
+    async with app.run_test(size=(40, 4)) as pilot:
+        view = app.log_view
+        view.append([f"line {number} {'Needle here' if number in (5, 300, 900) else ''}" for number in range(1000)])
+        await pilot.pause()
+
+        async def here() -> tuple[int, int, bool]:
+            while view.looking:
+                await pilot.pause()
+            await pilot.pause()
+            seen = any("Needle" in row for row in app.rows())
+            return view.hit_place, view.hit_count, seen
+
+        view.search_for("needle h")
+        assert await here() == (3, 3, True)
+        marked = [strip for y in range(4) for strip in view.render_line(y) if strip.text == "Needle h"]
+        assert len(marked) == 1 and marked[0].style.reverse
+        for by, place in ((-1, 2), (-1, 1), (-1, 3), (1, 1), (1, 2)):
+            view.go_to_hit(by)
+            assert await here() == (place, 3, True)
+        assert not view.following
+        view.filter_by("!300")
+        assert (await here())[1] == 2
+        view.search_for("not there")
+        assert await here() == (0, 0, False) or view.hit_count == 0
+
+
+async def test_a_hit_beyond_the_edge_is_brought_into_view():
+    """A phrase far to the right of a long line can be read when the search stops there."""
+    app = Logs()
+    async with app.run_test(size=(30, 4)) as pilot:
+        app.log_view.append(["x" * 100 + "needle" + "y" * 100])
+        await pilot.pause()
+        app.log_view.search_for("needle")
+        await pilot.pause()
+        assert "needle" in app.rows()[0]
+
+
+async def test_dropped_lines_take_their_hits_along(monkeypatch):
+    """Counts stay right, and the reader's line in its row, when the oldest lines go."""
+    monkeypatch.setattr(log_view, "MAX_LINES", 100)
+    monkeypatch.setattr(log_view, "_SLACK", 10)
+    app = Logs()
+    async with app.run_test(size=(30, 3)) as pilot:
+        app.log_view.append(_mixed(100))
+        app.log_view.filter_by("evaluation")
+        app.log_view.search_for("eval")
+        await pilot.pause()
+        app.log_view.append(["step"] * 30)
+        assert (app.log_view.line_count, app.log_view.shown_count, app.log_view.hit_count) == (90, 6, 6)
+        assert app.rows() == ["Evaluation 80 end", "Evaluation 90 end", "Evaluation 100 end"]
+
+
+def test_lines_are_kept_in_few_bytes():
+    """A line costs its text and about eight bytes, and comes back as it was, or harmless."""
+    lines = LogLines()
+    given = ["plain", "", "山中有友居", "a\nb\x1b", "\udc80", "end"]
+    lines.append(given)
+    lines.append([])
+    assert [lines.line(number) for number in range(6)] == ["plain", "", "山中有友居", "a␊b␛", "\ufffd", "end"]
+    lines.drop(2)
+    assert (lines.first, len(lines), lines.line(2), lines.text(0, 99).count("\n")) == (2, 4, "山中有友居", 3)
+    with pytest.raises(IndexError):
+        lines.line(1)
+    tracemalloc.start()
+    try:
+        many = LogLines()
+        many.append([f"step {number:07} and so on, a line of the usual length" for number in range(20_000)])
+        used, text = tracemalloc.get_traced_memory()[0], 20_000 * 52
+    finally:
+        tracemalloc.stop()
+    assert used - text < 20_000 * 24
+
+
+def test_a_finder_finds_what_a_plain_look_finds():
+    """Slice by slice and line by line it is the same lines, whatever comes and goes meanwhile."""
+    source = random.Random(5)
+    lines, kept = LogLines(), []
+    finder = Finder(lines, words_of("A !b ß"))
+    for _ in range(60):
+        new = ["".join(source.choices("abß ", k=source.randint(0, 4))) for _ in range(source.randint(0, 30))]
+        lines.append(new)
+        kept += new
+        finder.follow()
+        finder.look(source.randint(1, 20))
+        gone = source.randint(0, 5)
+        lines.drop(gone)
+        finder.follow()
+    while not finder.done:
+        finder.look(10)
+    wanted = [
+        number
+        for number, line in enumerate(kept)
+        if number >= lines.first and "a" in line and "ß" in line and "b" not in line
+    ]
+    assert list(finder.hits) == wanted

@@ -5,8 +5,11 @@ from textual.widgets import Collapsible, Input, Select
 
 from rnnbench.config import fields, preset_names, validate
 from rnnbench.runs.store import RunStore
-from rnnbench.tui.form import MAIN, MORE, Form, choices
+from rnnbench.tui import words
+from rnnbench.tui.form import FIELDS, MAIN, MORE, Form, choices
+from rnnbench.tui.panes.field_help import field_help
 from rnnbench.tui.panes.model import ModelPane
+from rnnbench.tui.panes.paragraph import filled
 
 
 @pytest.fixture
@@ -49,7 +52,7 @@ def test_filled_form_gives_the_same_configuration_back(form):
             "text": {"reserved": ["<a>", "<b>"]},
             "model": {"embedding": 64, "hidden": 64, "tie_weights": True},
             "training": {"optimizer": "sgd", "momentum": 0.9, "clip_norm": "off", "minutes": 0.5},
-            "evaluation": {"sample_prompts": ["12"]},
+            "evaluation": {"sample_prompts": ["12", "To be, or __", "[x]"]},
         }
     )
     form.fill(config)
@@ -141,20 +144,123 @@ async def test_help_of_the_focused_field_is_shown(bench, script):
         await it.see("Units in each layer's state")
 
 
-async def test_other_fields_are_made_when_they_are_opened(bench, script):
-    """The rest of the configuration is one key away, and works like the others."""
+async def test_other_fields_are_made_when_their_section_is_opened(bench, script):
+    """The rest of the configuration is folded by section; its fields work like the others, and changes are counted."""
     async with bench(script.WIDE) as it:
         pane = it.screen.query_one(ModelPane)
         assert "checkpoints.keep" not in pane.rows()
-        pane.query_one(Collapsible).collapsed = False
+        await it.keys("2", "up", "up", "enter")
         await it.until(lambda: "checkpoints.keep" in pane.rows())
-        await it.until(lambda: field(it, "model.tie_weights").is_mounted)
-        field(it, "checkpoints.keep").value = "7"
-        await it.until(lambda: pane.form.texts.get("checkpoints.keep") == "7")
-        tie = field(it, "model.tie_weights")
-        assert isinstance(tie, Select)
-        tie.value = "on"
+        assert "model.tie_weights" not in pane.rows()
+        pane.go_to("model.tie_weights")
+        await it.until(lambda: "model.tie_weights" in pane.rows())
+        await it.until(lambda: it.screen.focused is field(it, "model.tie_weights"))
+        await it.keys("right")
         await it.until(lambda: pane.form.tables().get("model") == {"tie_weights": True})
+        title = pane.query_one("#more-model", Collapsible)
+        await it.until(lambda: title.title.endswith("1 changed"))
+
+
+async def test_field_is_found_by_what_it_means(bench, script):
+    """`/` searches names and helps, and goes to the field, opening its section."""
+    async with bench(script.NARROW) as it:
+        await it.keys("2", "slash")
+        await it.type("checkpoints kept")
+        await it.see("checkpoints.keep", "Latest checkpoints kept beside the best")
+        await it.keys("enter")
+        rows = it.screen.query_one(ModelPane).rows
+        await it.until(lambda: "checkpoints.keep" in rows() and it.screen.focused is field(it, "checkpoints.keep"))
+
+
+def test_change_from_the_base_is_known_by_value(form):
+    """What differs is told by what it means: 0.50 is the preset's 0.5, and a field that follows another can differ."""
+    form.load_preset("shakespeare-minutes")
+    assert form.changed() == []
+    rate = form.values()["training.learning_rate"]
+    form.set("training.learning_rate", f"{rate}0")
+    assert form.changed() == []
+    form.set("training.learning_rate", "")
+    form.set("training.optimizer", "sgd")
+    assert {"training.optimizer", "training.learning_rate"} <= set(form.changed())
+    form.set("model.hidden", "9")
+    form.reset_all()
+    assert form.changed() == [] and form.texts["corpus.file"]
+
+
+async def test_changed_field_is_marked_and_reset(bench, script):
+    """A dot marks what differs from the preset, the help says what that has, backspace in the empty field resets."""
+    async with bench(script.WIDE) as it:
+        pane = it.screen.query_one(ModelPane)
+        pane.form.load_preset("demo")
+        pane.choose("model.layers", "")
+        layers = pane.form.base.values["model.hidden"]
+        pane.go_to("model.hidden")
+        field(it, "model.hidden").value = "7"
+        await it.until(lambda: pane.rows()["model.hidden"].changed)
+        await it.see("hidden           •", f"preset: {layers}")
+        await it.keys("backspace", "backspace")
+        await it.until(lambda: not pane.rows()["model.hidden"].changed)
+        assert pane.form.values()["model.hidden"] == layers
+
+
+async def test_undo_takes_one_field_after_the_other_back(bench, script):
+    """ctrl+z undoes all that was typed in a field at once, then the change before it."""
+    async with bench(script.WIDE) as it:
+        pane = it.screen.query_one(ModelPane)
+        pane.go_to("model.hidden")
+        await it.type("48")
+        await it.keys("down")
+        await it.type("2")
+        await it.until(lambda: pane.form.texts.get("model.layers") == "2")
+        await it.keys("ctrl+z")
+        await it.until(lambda: pane.form.texts == {"model.hidden": "48"})
+        assert field(it, "model.layers").value == ""
+        await it.keys("escape", "z")
+        await it.until(lambda: pane.form.texts == {})
+        await it.keys("z")
+        await it.until(lambda: "nothing was changed" in it.screen.status.message)
+
+
+async def test_fields_are_found_in_both_languages(bench, monkeypatch, script):
+    """With the interface in another language the English words of a help find its field as well, and so do its own."""
+    meaning = FIELDS["text.maximum_size"].help
+    async with bench(script.WIDE) as it:
+        monkeypatch.setitem(words._catalogue, meaning, "词表的词元上限")
+        await it.keys("2", "slash")
+        await it.type("rarer ones")
+        await it.see("text.maximum_size", "词表的词元上限")
+        await it.keys(*["backspace"] * len("rarer ones"))
+        await it.type("词元上")
+        await it.until(lambda: "text.maximum_size" in it.text() and "corpus.errors" not in it.text())
+
+
+def test_a_sentence_is_filled_with_styled_parts():
+    """The parts stand where the sentence has their names, whatever the order, and are never read as a pattern."""
+    shown = filled("共 {many} 个，见 {name}", name="{0.__class__}", many=("1,060", "bold"))
+    assert shown.plain == "共 1,060 个，见 {0.__class__}"
+    assert [(shown.plain[span.start : span.end], span.style) for span in shown.spans] == [("1,060", "bold")]
+
+
+async def test_resetting_everything_asks(bench, script):
+    """Z names what would be lost, and only yes does it."""
+    async with bench(script.WIDE) as it:
+        pane = it.screen.query_one(ModelPane)
+        pane.choose("model.hidden", "9")
+        await it.keys("2", "Z")
+        await it.see("Take the change back?", "hidden")
+        await it.keys("n")
+        assert pane.form.changed() == ["model.hidden"]
+        await it.keys("Z", "y")
+        await it.until(lambda: not pane.form.changed())
+
+
+def test_help_says_the_numbers_that_are_possible(form):
+    """Units and ranges stand in the help of a field."""
+    assert field_help(form, "model.hidden") == "Units in each layer's state (1 to 65536)"
+    assert field_help(form, "model.dropout").endswith("(at least 0, below 1)")
+    form.set("model.hidden", "9")
+    assert "default: 256" in field_help(form, "model.hidden")
+    assert all(field.help for field in fields())
 
 
 async def test_preset_in_the_form(bench, script):

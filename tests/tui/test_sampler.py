@@ -8,14 +8,17 @@ from pathlib import Path
 import pytest
 from textual.message import Message
 
+from rnnbench.tui import sampler as sampling
 from rnnbench.tui.messages import (
     AnswerArrived,
     AnswersEnded,
     FillingArrived,
+    NoveltyMeasured,
     SampleBegun,
     SampleEnded,
     SamplerFailed,
     SamplerReady,
+    SamplerRemarked,
     TokensArrived,
 )
 from rnnbench.tui.sampler import Sampler, SampleRequest
@@ -66,6 +69,10 @@ while (request := requests.get()) is not None:
         continue
     tell("begun", id=number, step=600, seed=request.get("seed", 12), unknown=["龘"])
     count = 0
+    if prompt == "stubborn":
+        time.sleep(600)
+    if prompt == "long":
+        tell("token", id=number, text="x" * 3_000_000)
     if prompt == "echo":
         tell("token", id=number, text=json.dumps(request, sort_keys=True))
     while number not in cancelled and (count < request["length"] or prompt == "for ever"):
@@ -73,6 +80,10 @@ while (request := requests.get()) is not None:
         count += 1
     tell("done", id=number, tokens=count, log_probability_nats=-1.5 * count, tokens_per_second=3100.0,
          cancelled=number in cancelled)
+    if prompt == "novel":
+        tell("novelty", id=number, tokens=9, longest_copied=4, unit="characters", memorised=False,
+             novel_shares={"1": 0.0, "2": 0.5})
+        tell("remark", id=number, message="gone \x1b[1m")
 """
 
 
@@ -240,3 +251,28 @@ def test_fillings_and_answers_arrive_one_by_one(sampler, inbox):
     assert ended == AnswersEnded(number, answers=2, seconds=0.5, cancelled=False) and not sampler.busy
     number = sampler.ask(SampleRequest("line", task="seq2seq"))
     assert inbox.until(AnswersEnded)[1] == AnswerArrived(number, "other", 5, -2.5)
+
+
+def test_what_is_measured_afterwards_arrives(sampler, inbox):
+    """The novelty of a text and a remark come after its end, under its id."""
+    number = sampler.ask(SampleRequest("novel", length=1))
+    inbox.until(SampleEnded)
+    assert inbox.next() == NoveltyMeasured(number, 9, 4, "characters", False, (0.0, 0.5))
+    assert inbox.next() == SamplerRemarked(number, "gone ␛[1m")
+
+
+def test_a_process_that_does_not_stop_is_replaced(sampler, inbox, monkeypatch):
+    """What was cancelled and goes on cannot hold up the next request: another process answers that."""
+    monkeypatch.setattr(sampling, "STUCK_SECONDS", -1.0)
+    sampler.ask(SampleRequest("stubborn"))
+    inbox.until(SampleBegun)
+    sampler.cancel()
+    sampler.ask(SampleRequest("next", length=2))
+    messages = inbox.until(SampleEnded)
+    assert isinstance(messages[0], SamplerReady) and _text(messages) == "字字"
+
+
+def test_a_very_long_line_arrives_whole(sampler, inbox):
+    """A text of megabytes in one event is put together again."""
+    sampler.ask(SampleRequest("long", length=0))
+    assert len(_text(inbox.until(SampleEnded))) == 3_000_000

@@ -11,7 +11,8 @@ from rnnbench.runs.progress import Curve, RunProgress
 from rnnbench.tui.attachment import GrowingPerplexity
 from rnnbench.tui.cells import flow
 from rnnbench.tui.messages import EventsArrived
-from rnnbench.tui.panes.training import WORDS_SECONDS, TrainingPane
+from rnnbench.tui.panes.throttle import ORDINARY
+from rnnbench.tui.panes.training import TrainingPane
 from rnnbench.tui.widgets.chart import LearningCurve
 from rnnbench.tui.widgets.log_view import LogView
 from rnnbench.tui.widgets.sparkline import PerplexitySparkline
@@ -141,7 +142,7 @@ async def test_many_events_are_painted_a_few_times_a_second(bench, make_run, scr
             it.screen.post_message(EventsArrived("r", [script.step(number)]))
         await it.until(lambda: it.screen.attachment.progress.step == 40)
         await it.until(lambda: not pane.words.pending)
-        assert 1 <= len(paints) <= 2 + (time.monotonic() - began) / WORDS_SECONDS
+        assert 1 <= len(paints) <= 2 + (time.monotonic() - began) / ORDINARY.words
         assert len(paints) < 20
         assert "step 40/100" in it.text()
 
@@ -208,3 +209,78 @@ def test_header_items_flow_into_lines_unbroken():
     assert flow(["abc", "de", "f"], 8, gap=" ") == [["abc", "de", "f"]]
     assert flow(["abc", "de", "f"], 6, gap=" ") == [["abc", "de"], ["f"]]
     assert flow(["abcdefgh", "i"], 4) == [["abcdefgh"], ["i"]]
+
+
+@pytest.mark.parametrize("size", [(120, 40), (80, 24)])
+async def test_the_cross_hair_is_reached_moved_and_left_by_keys(bench, make_run, script, size):
+    """`h` goes to the curve and tells step, epoch and values; +, 0 and esc zoom, unzoom and leave, level by level."""
+    steps = [script.step(number, 3.0 - number / 50) for number in range(1, 61)]
+    make_run("r", script.started(), *steps, script.evaluated(30, math.log(4.5)), script.finished(60))
+    async with bench(size) as it:
+        await it.keys("3")
+        await it.see("step 60/100")
+        await it.until(lambda: "train" in shown(it, script, LearningCurve))
+        await it.keys("h", "plus", "left")
+        told = shown(it, script, LearningCurve)
+        assert "step 59" in told and "epoch 5.90" in told and "59 s" in told and "following" in told
+        assert "validation 4.500" in told and "unigram 12" in told and "uniform 20" in told
+        await it.keys("escape")
+        assert it.screen.query_one(LogView).has_focus and "following" in shown(it, script, LearningCurve)
+        await it.keys("escape")
+        assert "following" not in shown(it, script, LearningCurve)
+
+
+async def test_filter_and_search_of_the_log_by_keys(bench, make_run, script):
+    """f and / open their fields with their counts, enter goes back to the log, n goes on, esc closes one by one."""
+    steps = [script.step(number, 2.0) for number in range(1, 301)]
+    make_run("r", script.started(planned_steps=300), *steps, script.evaluated(300, 1.0), script.finished(300))
+    async with bench(script.NARROW) as it:
+        await it.keys("3")
+        await it.see("finished at step 300")
+        await it.keys("f")
+        await it.type("step")
+        await it.keys("space", *"/300", "enter")
+        log = it.screen.query_one(LogView)
+        await it.until(lambda: 10 < log.shown_count < log.line_count)
+        await it.see(f"{log.shown_count} of {log.line_count} lines")
+        await it.keys("slash", *"20/", "enter")
+        await it.see("hit 3 of 3")
+        await it.keys("n")
+        await it.see("hit 1 of 3")
+        await it.keys("escape")
+        await it.until(lambda: "hit 1" not in it.text() and log.shown_count < log.line_count)
+        await it.keys("escape")
+        await it.until(lambda: log.shown_count == log.line_count)
+        await it.keys("F")
+        await it.see("1 of", "validation at step 300")
+
+
+@pytest.mark.parametrize(("reason", "told"), [("", "went back to 20"), ("failed", "diverged at step 35")])
+async def test_a_divergence_is_told_in_the_curve(bench, make_run, script, reason, told):
+    """Where the loss was not finite is written and marked; a run that went back and on says that instead."""
+    went_back = "the loss or gradient is not finite at step 30 (loss nan, gradient norm 1, learning rate 0.1)"
+    failure = "the loss or gradient is not finite at step 35 (loss inf)"
+    events = [
+        *(script.step(number, 2.0) for number in range(1, 30)),
+        Warned(message=f"{went_back}; back to step 20, attempt 1"),
+        RunResumed(step=20, exact=False),
+        *(script.step(number, 2.0) for number in range(21, 35)),
+        *([script.finished(35, reason, failure)] if reason else []),
+    ]
+    run = make_run("r", script.started(), *events)
+    with script.training(run):
+        async with bench(script.WIDE) as it:
+            await it.until(lambda: told in shown(it, script, LearningCurve))
+            foot = shown(it, script, LearningCurve).splitlines()[-1]
+            assert foot.count("✗") == (2 if reason else 1) and foot.count("↑") == 1
+
+
+def test_the_mean_of_losses_that_have_no_sum():
+    """Huge losses and such as are no numbers spoil their own window, not the curve after it."""
+    losses = [1.0, 2.0, 1e308, 1e308, 3.0, 5.0, math.nan, 1.0, 1.0]
+    curve, grown = Curve(), GrowingPerplexity(2)
+    curve.extend(range(1, 10), losses, [0.0] * 9)
+    grown.update(curve, [])
+    found = [math.log(value) if value > 0 else value for value in grown.values]
+    assert found[:2] == [1.0, 1.5] and found[5] == pytest.approx(4.0) and found[8] == 1.0
+    assert [math.isfinite(value) for value in found] == [True] * 2 + [False] * 3 + [True] + [False] * 2 + [True]

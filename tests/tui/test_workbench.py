@@ -15,6 +15,7 @@ from rnnbench.tui.app import farewell, run_workbench
 from rnnbench.tui.background import in_background
 from rnnbench.tui.panes.model import ModelPane
 from rnnbench.tui.panes.training import TrainingPane
+from rnnbench.tui.preferences import LIGHT
 
 PANES = ("corpora", "model", "training", "generate")
 
@@ -239,7 +240,7 @@ async def test_signals_leave_the_screen_in_order(bench, script, number, code):
 
 async def test_help_names_every_action_of_the_place(bench, script):
     """`?` shows what the pane is for and all its keys, from the registry."""
-    async with bench((120, 60)) as it:
+    async with bench((120, 90)) as it:
         await it.keys("1", "question_mark")
         await it.see("The texts that can be trained on")
         for action in actions.actions_for("corpora", "workbench"):
@@ -256,8 +257,8 @@ async def test_palette_finds_actions_of_the_registry(bench, script):
         assert it.app.screen.query_one(Input).cursor_blink is False
         await it.type("Light")
         await it.see("A dark or a light theme")
-        await it.keys("down", "enter")
-        await it.until(lambda: it.app.theme == "textual-light")
+        await it.keys("enter")
+        await it.until(lambda: it.app.theme == LIGHT)
 
 
 async def test_command_shows_the_exact_line_and_saves_toml(bench, script, tmp_path, monkeypatch):

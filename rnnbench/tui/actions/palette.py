@@ -5,10 +5,16 @@ from typing import Protocol, runtime_checkable
 
 from textual.command import DiscoveryHit, Hit, Hits, Provider
 from textual.dom import DOMNode
+from textual.fuzzy import Matcher
 from textual.screen import Screen
 
+from rnnbench.tui.actions.keymap import key_map_of
 from rnnbench.tui.actions.kinds import PANES, WORKBENCH, Action
 from rnnbench.tui.actions.registry import actions_for
+from rnnbench.tui.preferences import preferences_of
+from rnnbench.tui.words import tr
+
+_ID_COUNTS, _HELP_COUNTS = 0.9, 0.8  # what a match is worth beside one of the title
 
 
 @runtime_checkable
@@ -32,31 +38,44 @@ class ActionProvider(Provider):
     async def discover(self) -> Hits:
         """Everything, while nothing is typed."""
         for action in self._available():
-            yield DiscoveryHit(action.title, self._runner(action), action.title, help=self._help(action))
+            yield DiscoveryHit(tr(action.title), self._runner(action), action.title, help=self._help(action))
 
     async def search(self, query: str) -> Hits:
-        """What matches the query, by title or by help."""
+        """What matches the query: its letters in this order in the title or the id, or its words in the help."""
         matcher = self.matcher(query)
         for action in self._available():
-            score = max(matcher.match(action.title), matcher.match(action.help) * 0.8)
+            score = max(_score(matcher, action.id, action.title, action.help), _score(matcher, "", *_words(action)))
             if score > 0:
-                shown = matcher.highlight(action.title)
-                yield Hit(score, shown, self._runner(action), action.title, help=self._help(action))
+                title = matcher.highlight(tr(action.title))
+                yield Hit(score, title, self._runner(action), tr(action.title), help=self._help(action))
 
     def _available(self) -> list[Action]:
         screen: Screen[object] = self.screen
         if not isinstance(screen, HasPlaces):
             return []
         places = screen.places()
-        everywhere = (*PANES, *places) if WORKBENCH in places else places
-        found = [action for action in actions_for(*everywhere) if not action.built_in]
-        return [action for action in found if action.applies(screen.run_state)]
+        everywhere = dict.fromkeys((*places, *PANES) if WORKBENCH in places else places)
+        read_only = preferences_of(screen).read_only
+        found = dict.fromkeys(action for place in everywhere for action in actions_for(place))
+        done = [action for action in found if not action.built_in and not (read_only and action.writes)]
+        return [action for action in done if action.applies(screen.run_state)]
 
     def _help(self, action: Action) -> str:
-        return f"{action.help}  ({action.key_text})"
+        keys = key_map_of(self.screen).text(action)
+        return f"{tr(action.help)}  ({keys})" if keys else tr(action.help)
 
     def _runner(self, action: Action) -> "_Runner":
         return _Runner(self.screen, action)
+
+
+def _words(action: Action) -> tuple[str, str]:
+    """Its title and its help in the user's language; the English ones are found as well."""
+    return tr(action.title), tr(action.help)
+
+
+def _score(matcher: Matcher, id: str, title: str, does: str) -> float:
+    said = all(word in does.lower() for word in matcher.query.lower().split())
+    return max(matcher.match(title), matcher.match(id) * _ID_COUNTS, said * matcher.match(does) * _HELP_COUNTS)
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from textual.binding import Binding, BindingType
 
-from rnnbench.tui.actions import compare, dialogs, everywhere, inspect, panes, runs
+from rnnbench.tui.actions import compare, dialogs, everywhere, inspect, machine, panes, picking, queue, runs
 from rnnbench.tui.actions.kinds import Action
 
 ACTIONS: tuple[Action, ...] = (
@@ -15,11 +15,15 @@ ACTIONS: tuple[Action, ...] = (
     *runs.ACTIONS,
     *compare.ACTIONS,
     *inspect.ACTIONS,
+    *queue.ACTIONS,
+    *machine.ACTIONS,
     *everywhere.ACTIONS,
     *dialogs.ACTIONS,
+    *picking.ACTIONS,
 )
 
 _BY_ID = {action.id: action for action in ACTIONS}
+_WRITING = {action.call for action in ACTIONS if action.writes}
 
 
 def by_id(id: str) -> Action:
@@ -35,15 +39,12 @@ def actions_for(*places: str) -> Iterator[Action]:
 def bindings(place: str) -> list[BindingType]:
     """The key bindings of a screen or pane."""
     return [
-        Binding(",".join(action.keys), action.call, action.title, show=False)
+        Binding(",".join(action.keys), action.call, action.title, show=False, id=action.id)
         for action in actions_for(place)
-        if not action.built_in
+        if not action.built_in and action.keys
     ]
 
 
-def gives_way(call: str, state: str, places: tuple[str, ...]) -> bool:
-    """Whether another action on the same key makes sense in the places with a run in that state, and this does not."""
-    here = list(actions_for(*places))
-    mine = [action for action in here if action.call == call and not action.applies(state)]
-    rivals = [action for action in here if action.states and action.applies(state)]
-    return any(set(action.keys) & set(rival.keys) for action in mine for rival in rivals)
+def writes(call: str) -> bool:
+    """Whether what a binding calls starts, steers, changes or deletes something."""
+    return call in _WRITING

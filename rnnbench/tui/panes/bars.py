@@ -1,5 +1,7 @@
 """The one-line bars: tabs above the panes of a narrow screen, status and keys below."""
 
+from collections.abc import Iterator
+
 from textual.content import Content
 from textual.events import Click
 from textual.message import Message
@@ -10,6 +12,9 @@ from textual.widgets import Input, Static
 from rnnbench.tui import actions
 from rnnbench.tui.actions import Action
 from rnnbench.tui.cells import cell_len, cut
+from rnnbench.tui.preferences import preferences_of
+from rnnbench.tui.terms import place_title
+from rnnbench.tui.words import tr
 from rnnbench.visible import visible
 
 SAID_SECONDS, ERROR_SECONDS = 12.0, 60.0
@@ -47,14 +52,21 @@ class PaneTabs(Widget):
         """Show the pane under the mouse."""
         end = 0
         for name, text in self._labels():
-            end += len(text)
+            end += cell_len(text)
             if event.x < end:
                 self.post_message(self.Picked(name))
                 return
 
+    def columns(self) -> Iterator[tuple[str, int]]:
+        """The first column of each tab."""
+        column = 0
+        for name, text in self._labels():
+            yield name, column
+            column += cell_len(text)
+
     def _labels(self) -> list[tuple[str, str]]:
-        labels = [(name, f" {index + 1} {name.capitalize()} ") for index, name in enumerate(actions.PANES)]
-        if sum(len(text) for _, text in labels) <= self.size.width:
+        labels = [(name, f" {index + 1} {place_title(name)} ") for index, name in enumerate(actions.PANES)]
+        if sum(cell_len(text) for _, text in labels) <= self.size.width:
             return labels
         return [(name, text if name == self._active else text[:3]) for name, text in labels]
 
@@ -90,7 +102,12 @@ class StatusLine(Static):
 
     def has_room_for(self, message: str) -> bool:
         """Whether the whole message can be read here."""
-        return cell_len(visible(message)) <= self.content_size.width
+        taken = self._mark().cell_length + len(_GAP) if self._mark() else 0
+        return taken + cell_len(visible(message)) <= self.content_size.width
+
+    def _mark(self) -> Content:
+        """That nothing can be changed here, where that is so."""
+        return Content.styled(tr("read-only"), "bold $text-warning") if preferences_of(self).read_only else Content("")
 
     def _forget(self) -> None:
         """What was said a while ago is not news any more, and may not be true any more."""
@@ -100,8 +117,9 @@ class StatusLine(Static):
     def _draw(self) -> None:
         """The summary makes room for a message that does not fit beside it; it is back when that is forgotten."""
         said = Content.styled(self._message, "$text-error" if self._error else "")
-        beside = self._summary.cell_length + len(_GAP) + said.cell_length <= self.content_size.width
-        parts = [part for part in (self._summary if beside or not said else None, said) if part]
+        taken = sum(part.cell_length + len(_GAP) for part in (self._mark(), self._summary) if part)
+        beside = taken + said.cell_length <= self.content_size.width
+        parts = [part for part in (self._mark(), self._summary if beside or not said else None, said) if part]
         self.update(Content(_GAP).join(parts), layout=False)
 
 
@@ -138,7 +156,8 @@ class KeyLine(Widget):
         self._set(_footer((place,), ""))
 
     def _set(self, shown: list[Action]) -> None:
-        shown = list(dict.fromkeys(shown))
+        read_only = preferences_of(self).read_only
+        shown = [action for action in dict.fromkeys(shown) if not (read_only and action.writes)]
         if shown != self._shown:
             self._shown = shown
             self.refresh()
@@ -149,13 +168,17 @@ class KeyLine(Widget):
             *(
                 part
                 for action, text in self._items()
-                for part in ((f" {action.key_text} ", "bold $text-accent"), (text[cell_len(action.key_text) + 2 :], ""))
+                for key in [self._key(action)]
+                for part in ((f" {key} ", "bold $text-accent"), (text[len(key) + 2 :], ""))
             )
         )
 
+    def _key(self, action: Action) -> str:
+        return actions.key_map_of(self).text(action)
+
     def _items(self) -> list[tuple[Action, str]]:
         room, items = self.size.width, []
-        texts = {action: f" {action.key_text} {action.title} " for action in self._shown}
+        texts = {action: f" {self._key(action)} {tr(action.title)} " for action in self._shown}
         last = self._shown[-1:]
         room -= sum(cell_len(texts[action]) for action in last)
         for action in self._shown[:-1]:

@@ -1,7 +1,6 @@
 """The corpora pane: which texts there are, what is in the one under the cursor, which one is chosen."""
 
-import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
@@ -11,6 +10,7 @@ from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import VerticalScroll
 from textual.content import Content
+from textual.events import Resize
 from textual.message import Message
 from textual.widget import Widget
 from textual.widgets import Input, OptionList
@@ -18,24 +18,28 @@ from textual.widgets.option_list import Option
 
 from rnnbench.config import CorpusConfig, TextConfig
 from rnnbench.errors import RnnbenchError
-from rnnbench.metrics import perplexity
-from rnnbench.runs.figures import figure
-from rnnbench.tui import actions
+from rnnbench.tui import actions, added_texts
 from rnnbench.tui.background import in_background
-from rnnbench.tui.cells import cell_len, cut, padded, size_text
-from rnnbench.tui.describer import Described, Describer, Wanted
-from rnnbench.tui.panes.fields import LineInput
-from rnnbench.tui.panes.pane import Pane
+from rnnbench.tui.cells import size_text
+from rnnbench.tui.describer import Described, Describer, Reading, Wanted
+from rnnbench.tui.panes import corpus_facts, corpus_rows
+from rnnbench.tui.panes.corpus_rows import TextRow
+from rnnbench.tui.panes.pane import Pane, Said
 from rnnbench.tui.panes.paragraph import Paragraph
+from rnnbench.tui.panes.path_input import PathInput, absolute
+from rnnbench.tui.preferences import preferences_of
+from rnnbench.tui.words import tr
 from rnnbench.visible import visible
 from rnnbench.workspace import Workspace
 
 if TYPE_CHECKING:
     from rnnbench.text.descriptions import CorpusDescription
+    from rnnbench.text.glancing import Glance
 
-_PREVIEW_CHARACTERS = 1200
-_LONGEST_NAME = 32
 _ENCODINGS = ("auto", "utf-8", "gb18030", "big5", "utf-16", "latin-1")
+
+Complain = Callable[[str], object]
+Then = Callable[[], object]
 
 
 class CorporaPane(Pane):
@@ -43,9 +47,9 @@ class CorporaPane(Pane):
 
     NAME = actions.CORPORA
     ABOUT = (
-        "The texts that can be trained on: those of the workspace, and any other file added by its path. "
-        "The one under the cursor is read and described below; the chosen one, marked with a dot, is what a new run "
-        "will learn."
+        "The texts that can be trained on: those of the workspace, others fetched from the catalogue, and any other "
+        "file, found or added by its path. The one under the cursor is read and described below; the chosen one, "
+        "marked with a dot, is what a new run will learn."
     )
     BINDINGS: ClassVar[list[BindingType]] = actions.bindings(actions.CORPORA)
 
@@ -70,46 +74,73 @@ class CorporaPane(Pane):
     def __init__(self, workspace: Workspace) -> None:
         super().__init__()
         self._workspace = workspace
-        self._paths = workspace.corpora()
+        self._paths = _listed(workspace)
         self._chosen: Path | None = None
         self._settings = (CorpusConfig(file="?"), TextConfig())
         self._answers: dict[Wanted, Described] = {}
-        self._previews: dict[Wanted, str] = {}
+        self._readings: dict[Wanted, Reading] = {}
+        self._glances: dict[Wanted, Glance | None] = {}
+        self._glancing: set[Wanted] = set()
         self._describer = Describer(self)
+        self._width = 0
 
     def compose(self) -> ComposeResult:
+        yield Paragraph(id="corpus-header")
         yield OptionList(*self._options(), id="corpus-list", markup=False, compact=True)
-        yield LineInput(placeholder="add by path (a)", id="corpus-path")
+        yield PathInput(placeholder=tr("add by path (a)"), id="corpus-path")
         yield Paragraph(id="corpus-problem")
         with VerticalScroll(id="corpus-details"):
             yield Paragraph(id="corpus-facts")
 
     def on_mount(self) -> None:
         self._show_facts()
+        self._glance_on()
+
+    def on_unmount(self) -> None:
+        self._describer.close()
+
+    def on_resize(self, event: Resize) -> None:
+        if event.size.width != self._width:
+            self._width = event.size.width
+            self._redraw_list()
 
     def entry(self) -> Widget:
         return self.query_one(OptionList)
 
     def enter(self) -> None:
         """Take the focus, and look which texts there are by now."""
+        self._look_again()
+        super().enter()
+
+    def _look_again(self) -> None:
         known = set(self._paths)
         new = [path for path in self._workspace.corpora() if path not in known]
         if new:
             self._paths += new
             self._redraw_list()
-        super().enter()
+            self._glance_on()
 
     # The list
 
     def _options(self) -> Iterable[Option]:
-        names = [cut(visible(path.name), _LONGEST_NAME) for path in self._paths]
-        width = max(map(cell_len, names), default=0)
-        for path, name in zip(self._paths, names, strict=True):
-            chosen = path == self._chosen
-            mark = ("● ", "$text-success") if chosen else ("  ", "")
-            yield Option(
-                Content.assemble(mark, (padded(name, width), "bold" if chosen else ""), ("  " + _size(path), "dim"))
-            )
+        shown = corpus_rows.columns([path.name for path in self._paths], self._list_width)
+        return (Option(corpus_rows.line(self._row(path), shown)) for path in self._paths)
+
+    @property
+    def _list_width(self) -> int:
+        return max(self.content_size.width - 1, 20)  # a scroll bar may come
+
+    def _row(self, path: Path) -> TextRow:
+        glance = self._glances.get(self._glance_key(path))
+        chosen = path == self._chosen
+        if glance is None:
+            return TextRow(path.name, _size(path), chosen=chosen)
+        answer = self._answers.get(self._wanted(path))
+        found = answer.description if answer else None
+        symbols = f"{glance.symbols:,}{'' if glance.whole else '+'}"
+        if found is not None and found.tokenizer == "character" and not glance.whole:
+            symbols = f"{found.vocabulary_size:,}"
+        return TextRow(path.name, _size(path), glance.encoding, glance.language, symbols, chosen)
 
     def _redraw_list(self) -> None:
         options = self.query_one(OptionList)
@@ -118,6 +149,8 @@ class CorporaPane(Pane):
             options.clear_options()
             options.add_options(self._options())
             options.highlighted = highlighted
+        shown = corpus_rows.columns([path.name for path in self._paths], self._list_width)
+        self.query_one("#corpus-header", Paragraph).show(corpus_rows.header(shown) if self._paths else Content(""))
 
     @property
     def highlighted(self) -> Path | None:
@@ -132,13 +165,21 @@ class CorporaPane(Pane):
 
     def mark_chosen(self, path: Path | None) -> None:
         """Mark a text as chosen and put the cursor on it, adding it to the list where it is missing."""
-        if path is not None and path not in self._paths:
-            self._paths.append(path)
         self._chosen = path
+        if path is None:
+            self._redraw_list()
+            self._describe()
+        else:
+            self.point_at(path)
+
+    def point_at(self, path: Path) -> None:
+        """Put the cursor on a text, adding it to the list where it is missing."""
+        if path not in self._paths:
+            self._paths.append(path)
         self._redraw_list()
-        if path is not None:
-            self.query_one(OptionList).highlighted = self._paths.index(path)
+        self.query_one(OptionList).highlighted = self._paths.index(path)
         self._describe()
+        self._glance_on()
 
     @on(OptionList.OptionHighlighted)
     def _moved(self, event: OptionList.OptionHighlighted) -> None:
@@ -155,7 +196,7 @@ class CorporaPane(Pane):
         self.mark_chosen(path)
         self.post_message(self.Chosen(path))
 
-    # Adding by path
+    # Adding by path, and taking off
 
     def action_add_corpus(self) -> None:
         """Go to the field for a path."""
@@ -166,27 +207,58 @@ class CorporaPane(Pane):
         event.stop()
         self._show_problem("")
 
+    @on(PathInput.Candidates)
+    def _path_is_open(self, event: PathInput.Candidates) -> None:
+        event.stop()
+        self._show_problem("  ".join(event.names[:40]), style="dim")
+
     @on(Input.Submitted, "#corpus-path")
     def _path_entered(self, event: Input.Submitted) -> None:
         event.stop()
         if event.value.strip():
-            path = Path(os.path.abspath(Path(event.value.strip()).expanduser()))  # noqa: PTH100 - links stay as named
-            in_background(
-                self,
-                partial(_read_preview, path, self._settings[0]),
-                partial(self._path_accepted, path),
-                lambda error: self._show_problem(error.message),
-            )
+            self.add(absolute(event.value), self._show_problem)
 
-    def _path_accepted(self, path: Path, text: str) -> None:
-        self._previews[self._wanted(path)] = text
+    def add(self, path: Path, failed: Complain) -> None:
+        """List and choose a text, and remember it; say why not where it cannot be read."""
+        key = self._glance_key(path)
+        in_background(
+            self,
+            partial(_glance, key),
+            partial(self._path_accepted, path, key),
+            lambda error: failed(error.message),
+        )
+
+    def _path_accepted(self, path: Path, key: Wanted, glance: "Glance") -> None:
+        self._glances[key] = glance
         self.query_one("#corpus-path", Input).value = ""
+        if path not in self._workspace.corpora() and not preferences_of(self).read_only:
+            in_background(self, partial(added_texts.remember, self._workspace, path), lambda _: None, self._say_error)
         self._choose(path)
         self.enter()
 
-    def _show_problem(self, message: str) -> None:
+    def action_forget_corpus(self) -> None:
+        """Take an added text off the list; its file stays."""
+        path = self.highlighted
+        if path is None:
+            return
+        if path in self._workspace.corpora():
+            self.post_message(Said(tr("it lies in the workspace: only added texts are taken off"), error=True))
+        elif path == self._chosen:
+            self.post_message(Said(tr("it is the chosen text: choose another one first"), error=True))
+        else:
+            if not preferences_of(self).read_only:
+                in_background(self, partial(added_texts.forget, self._workspace, path), lambda _: None, self._say_error)
+            self._paths.remove(path)
+            self._redraw_list()
+            self._describe()
+            self.post_message(Said(tr("{name} is off the list; the file stays", name=path.name)))
+
+    def _say_error(self, error: RnnbenchError) -> None:
+        self.post_message(Said(str(error), error=True))
+
+    def _show_problem(self, message: str, style: str = "$text-error") -> None:
         problem = self.query_one("#corpus-problem", Paragraph)
-        problem.show(Content(visible(message)))
+        problem.show(Content.styled(visible(message), style))
         problem.display = bool(message)
 
     # What the text holds
@@ -196,6 +268,7 @@ class CorporaPane(Pane):
         if (corpus.model_copy(update={"file": "?"}), text) != self._settings:
             self._settings = (corpus.model_copy(update={"file": "?"}), text)
             self._describe()
+            self._glance_on()
 
     @property
     def chosen_description(self) -> "CorpusDescription | None":
@@ -206,21 +279,42 @@ class CorporaPane(Pane):
     def _wanted(self, path: Path) -> Wanted:
         return Wanted.of(path, *self._settings)
 
+    def _glance_key(self, path: Path) -> Wanted:
+        """What a glance depends on: not on splits and tokenizers."""
+        kept = {"encoding", "errors", "members", "maximum_gigabytes", "first_characters"}
+        chosen = {name: value for name, value in self._settings[0] if name in kept}
+        return Wanted.of(path, CorpusConfig(file="?").model_copy(update=chosen), TextConfig())
+
     def _describe(self) -> None:
         """Ask for what is not known of the text under the cursor and of the chosen one; counting comes last."""
         wanted = [self._wanted(path) for path in (self.highlighted, self._chosen) if path is not None]
         counted = [wanted[-1].with_baselines(self._workspace.root)] if self._chosen is not None else []
         self._describer.want(*(item for item in (*wanted, *counted) if item not in self._answers))
-        for item in wanted:
-            if item not in self._previews:
-                work = partial(_read_preview, item.path, item.corpus)
-                in_background(self, work, partial(self._previewed, item), _nothing)
+        if self.highlighted is not None:
+            self._glance_at(self._glance_key(self.highlighted))
         self._show_facts()
         self.post_message(self.Told())
 
-    def _previewed(self, wanted: Wanted, text: str) -> None:
-        self._previews[wanted] = text
-        self._show_facts()
+    def _glance_on(self) -> None:
+        """Glance at the next text that was not seen yet; they are seen one after the other."""
+        keys = map(self._glance_key, self._paths)
+        unseen = next((key for key in keys if key not in self._glances and key not in self._glancing), None)
+        if unseen is not None:
+            self._glance_at(unseen, then=self._glance_on)
+
+    def _glance_at(self, key: Wanted, then: Then = lambda: None) -> None:
+        if key in self._glances or key in self._glancing:
+            return
+
+        def seen(glance: "Glance | None") -> None:
+            self._glancing.discard(key)
+            self._glances[key] = glance
+            self._redraw_list()
+            self._show_facts()
+            then()
+
+        self._glancing.add(key)
+        in_background(self, partial(_glance, key), seen, lambda _: seen(None))  # the description tells what is wrong
 
     # How it is read
 
@@ -235,116 +329,53 @@ class CorporaPane(Pane):
         strict = self._settings[0].errors == "strict"
         self.post_message(self.ReadAs("corpus.errors", "replace" if strict else "strict"))
 
+    @on(Reading)
+    def _reading(self, event: Reading) -> None:
+        event.stop()
+        self._readings[event.wanted] = event
+        self._show_facts()
+
     @on(Described)
     def _described(self, event: Described) -> None:
         event.stop()
         self._answers[event.wanted] = event
+        self._readings.pop(event.wanted, None)
+        self._redraw_list()
         self._show_facts()
         self.post_message(self.Told())
 
     def _show_facts(self) -> None:
         path = self.highlighted
-        facts = self.query_one("#corpus-facts", Paragraph)
+        shown = self.query_one("#corpus-facts", Paragraph)
         if path is None:
-            facts.show(Content.styled("No texts here yet. Add one by its path.", "dim"))
+            empty = tr("No texts here yet. g gets one from the catalogue, f finds a file, a adds one by its path.")
+            shown.show(Content.styled(empty if not self._paths else "", "dim"))
             return
         wanted = self._wanted(path)
-        counted = self._answers.get(wanted.with_baselines(self._workspace.root))
-        answer = self._answers.get(wanted)
-        lines = [*_facts(answer), *_baselines(counted, chosen=path == self._chosen), *_contents(answer)]
-        facts.show(Content("\n").join([*lines, *_shown_preview(self._previews.get(wanted, ""))]))
+        counting = wanted.with_baselines(self._workspace.root)
+        counted, answer, chosen = self._answers.get(counting), self._answers.get(wanted), path == self._chosen
+        glance = self._glances.get(self._glance_key(path))
+        lines = [
+            *corpus_facts.facts(answer, self._readings.get(wanted)),
+            *corpus_facts.baselines(counted, self._readings.get(counting), chosen=chosen),
+            *corpus_facts.contents(answer),
+            *corpus_facts.opening(glance.opening if glance else ""),
+        ]
+        shown.show(Content("\n").join(lines))
 
 
-def _read_preview(path: Path, corpus: CorpusConfig) -> str:
-    from rnnbench.text.sources import preview  # not before the first screen
-
-    return preview(path, _PREVIEW_CHARACTERS, corpus)
+def _listed(workspace: Workspace) -> list[Path]:
+    return list(dict.fromkeys([*workspace.corpora(), *added_texts.remembered(workspace)]))
 
 
-def _nothing(error: RnnbenchError) -> None:
-    """The description tells what is wrong with the file."""
+def _glance(key: Wanted) -> "Glance":
+    from rnnbench.text.glancing import glance  # not before the first screen
+
+    return glance(key.path, key.corpus)
 
 
 def _size(path: Path) -> str:
     try:
         return size_text(path.stat().st_size)
     except OSError:
-        return "not there"
-
-
-def _facts(answer: Described | None) -> Iterable[Content]:
-    if answer is None:
-        yield Content.styled("reading the text ...", "dim")
-        return
-    if answer.description is None:
-        yield Content.styled(visible(answer.problem), "$text-error")
-        yield Content.styled("e tries another encoding, b replaces bytes that are not text", "dim")
-        return
-    facts = answer.description
-    sure = "" if facts.encoding_confidence >= 1 else f" ({facts.encoding_confidence:.0%} sure)"
-    yield Content.assemble(
-        (f"{facts.characters:,}", "bold"),
-        " characters  ",
-        (f"{facts.lines:,}", "bold"),
-        " lines  ",
-        facts.encoding,
-        sure,
-    )
-    texts = f"  {len(facts.members):,} texts" if len(facts.members) > 1 else ""
-    yield Content.assemble("vocabulary of ", (f"{facts.vocabulary_size:,}", "bold"), f" ({facts.tokenizer}){texts}")
-    if facts.switches:
-        yield Content.styled(f"changed by {', '.join(facts.switches)} (lossy)", "$text-warning")
-    if facts.replaced:
-        yield Content.styled(f"{facts.replaced:,} characters replaced: bytes that are not text", "$text-warning")
-    yield Content("  ").join(
-        Content.assemble((f"{split.name} ", "dim"), f"{split.tokens:,}") for split in facts.splits if split.tokens
-    )
-    unknown = {split.name: split.out_of_vocabulary_rate for split in facts.splits}.get("validation", 0.0)
-    if unknown:
-        yield Content.assemble((f"{unknown:.2%}", "$text-warning"), " of the validation tokens are unknown")
-
-
-def _contents(answer: Described | None) -> Iterable[Content]:
-    """How the text is cut and what is frequent in it."""
-    facts = answer.description if answer else None
-    if facts is None:
-        return
-    if facts.tokenizer != "character":
-        yield Content.assemble(("tokens", "dim"), " ", *_alternating(facts.opening))
-    common = " ".join(_symbol(token) for token, _ in facts.most_common[:14])
-    yield Content.assemble(("most common", "dim"), f" {common}")
-
-
-def _alternating(tokens: Sequence[str]) -> Iterable[tuple[str, str]]:
-    """Tokens one after the other, every second one underlined, so that their edges show."""
-    for number, token in enumerate(tokens):
-        yield _symbol(token), "underline" if number % 2 else ""
-
-
-def _baselines(answer: Described | None, *, chosen: bool) -> Iterable[Content]:
-    """What guessing and counting achieve on the chosen text: the figures a network has to beat."""
-    if answer is None or not answer.baselines:
-        if chosen and answer is None:
-            yield Content.styled("counting baselines ...", "dim")
-        return
-    perplexities = [
-        Content.assemble((f"{row.name} ", "dim"), figure(perplexity(row.loss_nats)))
-        for row in answer.baselines
-        if row.loss_nats is not None and row.name != "uniform"
-    ]
-    yield Content.assemble(("perplexity of ", "dim"), Content("  ").join(perplexities))
-    bits = [
-        Content.assemble((f"{row.name} ", "dim"), f"{row.bits_per_character:.2f}")
-        for row in answer.baselines
-        if row.bits_per_character is not None and row.name not in ("uniform", "unigram")
-    ]
-    yield Content.assemble(("bits/character ", "dim"), Content("  ").join(bits))
-
-
-def _symbol(token: str) -> str:
-    return {" ": "␣", "\n": "↵"}.get(token, visible(token))
-
-
-def _shown_preview(text: str) -> Iterable[Content]:
-    if text:
-        yield Content.styled(visible(text, keep_newlines=True).strip("\n"), "dim")
+        return tr("not there")

@@ -3,17 +3,21 @@
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
+from rich.text import Text
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
+from textual.containers import VerticalScroll
 from textual.content import Content
 from textual.events import Resize
+from textual.geometry import Offset
 from textual.message import Message
 from textual.widget import Widget
 from textual.widgets import Input, Select
 
-from rnnbench.tui.cells import wrap
-from rnnbench.visible import visible
+from rnnbench.tui.cells import cell_len, wrap
+from rnnbench.tui.words import tr
+from rnnbench.visible import visible, visible_each
 
 LABEL_WIDTH = 19
 
@@ -24,6 +28,52 @@ class LineInput(Input):
     def __init__(self, value: str = "", *, placeholder: str = "", id: str | None = None, classes: str = "") -> None:
         super().__init__(value, placeholder=placeholder, id=id, classes=classes, compact=True)
         self.cursor_blink = False
+
+    def validate_placeholder(self, text: str) -> str:
+        """What stands in an empty field may come from a file."""
+        return visible(text)
+
+    @property
+    def _value(self) -> Text:
+        """What is drawn. The value keeps what was pasted: a text that is asked about may hold a tab."""
+        return Text(visible_each(self.value), no_wrap=True, overflow="ignore", end="")
+
+    def _position_to_cell(self, position: int) -> int:
+        """Where the cursor stands, so that it is on the character that is drawn there."""
+        return cell_len(visible_each(self.value[:position]))
+
+    @property
+    def cursor_screen_offset(self) -> Offset:
+        """Where the terminal's cursor is put, and an input method opens its window: where the cursor is drawn."""
+        region = self.content_region
+        return Offset(region.x + self._position_to_cell(self.cursor_position) - self.scroll_offset.x, region.y)
+
+    def on_focus(self) -> None:
+        """A field that has only just appeared has no place before the next layout."""
+        self.call_after_refresh(self._place_cursor)
+
+    def on_resize(self) -> None:
+        """The field has a place now, or another one."""
+        self.call_after_refresh(self._place_cursor)
+
+    def _place_cursor(self) -> None:
+        if self.has_focus and self.app.cursor_position != self.cursor_screen_offset:
+            self.app.cursor_position = self.cursor_screen_offset
+            self.refresh()
+
+
+class FieldInput(LineInput):
+    """A text field of the form, which tells when backspace finds nothing to delete."""
+
+    class Emptied(Message):
+        """There was nothing to delete."""
+
+    def action_delete_left(self) -> None:
+        """Delete a letter, or tell."""
+        if self.value:
+            super().action_delete_left()
+        else:
+            self.post_message(self.Emptied())
 
 
 class Choice(Select[str], inherit_bindings=False):
@@ -36,7 +86,7 @@ class Choice(Select[str], inherit_bindings=False):
     ]
 
     def __init__(self, words: Sequence[str], value: str, *, classes: str = "") -> None:
-        options = [(word or "none", word) for word in words]
+        options = [(word or tr("none"), word) for word in words]
         super().__init__(options, allow_blank=False, value=value, classes=classes, compact=True)
         self._words = list(words)
 
@@ -45,13 +95,22 @@ class Choice(Select[str], inherit_bindings=False):
         self.value = self._words[(self._words.index(str(self.value)) + by) % len(self._words)]
 
 
-class FieldRow(Widget):
-    """A field of the form with its label."""
+class FormFields(VerticalScroll, can_focus=False, inherit_bindings=False):
+    """The rows of the form. Up and down move between the fields and the titles of what is folded."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("down", "move(1)", "Next field", show=False),
         Binding("up", "move(-1)", "Previous field", show=False),
     ]
+
+    def action_move(self, by: int) -> None:
+        """To the field or title below or above."""
+        move: Any = self.screen.focus_next if by > 0 else self.screen.focus_previous
+        move(".field-input, CollapsibleTitle")
+
+
+class FieldRow(Widget):
+    """A field of the form with its label, marked where it is not what the form was filled from."""
 
     class Edited(Message):
         """The user changed the field."""
@@ -61,11 +120,19 @@ class FieldRow(Widget):
             self.key = key
             self.text = text
 
+    class Reset(Message):
+        """The user wants the field back as it was filled."""
+
+        def __init__(self, key: str) -> None:
+            super().__init__()
+            self.key = key
+
     def __init__(self, key: str, label: str, words: Sequence[str] = (), text: str = "", following: str = "") -> None:
-        super().__init__(classes="field")
+        super().__init__(classes="field" if text else "field -default")  # later it would be styled a second time
         self.key = key
         self.label = label
         self.problem = ""
+        self.changed = False
         self._words = words
         self._text = text
         self._following = following
@@ -74,14 +141,13 @@ class FieldRow(Widget):
         if self._words:
             yield Choice(self._words, self._text or self._following, classes="field-input")
         else:
-            yield LineInput(self._text, placeholder=self._following, classes="field-input")
-
-    def on_mount(self) -> None:
-        self._show_default()
+            yield FieldInput(self._text, placeholder=self._following, classes="field-input")
 
     def render(self) -> Content:
         """The label, and what is wrong below it; the field itself is a child that covers the rest."""
-        lines = [Content.styled(self.label, "$text-error" if self.problem else "")]
+        label = Content.styled(self.label, "$text-error" if self.problem else "")
+        mark = Content.styled(f"{' ' * (LABEL_WIDTH - 2 - cell_len(self.label))}•", "bold $text-accent")
+        lines = [label + mark if self.changed else label]
         lines += [Content.styled(line, "$text-error") for line in self._problem_lines()]
         return Content("\n").join(lines)
 
@@ -106,6 +172,12 @@ class FieldRow(Widget):
         """Know what the user has just typed, without touching the field."""
         self._text = text
         self._show_default()
+
+    def show_changed(self, changed: bool) -> None:
+        """Mark that it differs from what the form was filled from, or that it does not."""
+        if changed != self.changed:
+            self.changed = changed
+            self.refresh()
 
     def show_problem(self, message: str) -> None:
         """Show what is wrong, or that nothing is."""
@@ -132,11 +204,6 @@ class FieldRow(Widget):
         ):
             self._fit()
 
-    def action_move(self, by: int) -> None:
-        """To the field above or below."""
-        move: Any = self.screen.focus_next if by > 0 else self.screen.focus_previous
-        move(".field-input")
-
     @on(Input.Changed)
     def _typed(self, event: Input.Changed) -> None:
         event.stop()
@@ -150,7 +217,12 @@ class FieldRow(Widget):
     @on(Input.Submitted)
     def _entered(self, event: Input.Submitted) -> None:
         event.stop()
-        self.action_move(1)
+        self.screen.focus_next(".field-input, CollapsibleTitle")
+
+    @on(FieldInput.Emptied)
+    def _emptied(self, event: FieldInput.Emptied) -> None:
+        event.stop()
+        self.post_message(self.Reset(self.key))
 
     def _tell(self, text: str) -> None:
         self.post_message(self.Edited(self.key, text))

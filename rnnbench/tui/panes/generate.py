@@ -1,6 +1,8 @@
-"""The generate pane: talk to the open run."""
+"""The generate pane: talk to the open run, to another one, or to several of them at once."""
 
 import contextlib
+import secrets
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -8,307 +10,309 @@ from typing import ClassVar
 
 from textual import on
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.content import Content
 from textual.widget import Widget
 from textual.widgets import Input
 
-from rnnbench.errors import RnnbenchError
+from rnnbench.errors import RnnbenchError, UsageError
 from rnnbench.runs.asking import asking
+from rnnbench.runs.kept import kept_text
+from rnnbench.runs.sides import Side, read_sides
 from rnnbench.runs.slashes import Reply, SampleRequest, describe, help_text, read_line, save_text
-from rnnbench.runs.store import Run
+from rnnbench.runs.store import Run, RunStore
 from rnnbench.tui import actions
+from rnnbench.tui.actions.refusing import refusal
 from rnnbench.tui.background import in_background
-from rnnbench.tui.messages import (
-    AnswerArrived,
-    AnswersEnded,
-    FillingArrived,
-    SampleBegun,
-    SampleEnded,
-    SamplerFailed,
-    SamplerReady,
-    TokensArrived,
-)
-from rnnbench.tui.panes.clipboard import copy_through_tmux
-from rnnbench.tui.panes.fields import LineInput
+from rnnbench.tui.panes import clipboard
 from rnnbench.tui.panes.pane import Pane
 from rnnbench.tui.panes.paragraph import Paragraph
-from rnnbench.tui.panes.transcript import NOTE, WRONG, Transcript
-from rnnbench.tui.sampler import Sampler
+from rnnbench.tui.panes.prompt import PromptInput
+from rnnbench.tui.panes.transcript import NOTE, WRONG
+from rnnbench.tui.panes.voices import IDLE, WRITING, Speaker, Voice, Voices
+from rnnbench.tui.words import later, tr
 from rnnbench.visible import visible
 from rnnbench.workspace import Workspace
 
-_OTHER_TASKS = (
+_OTHER_TASKS = later(
     "A cloze run fills blanks written as _; a seq2seq run answers a line. /help tells what the open run knows."
 )
+_LANGUAGE_MODEL, _OFF = "language_model", "off"
+_NOT_WHILE_WRITING = ("run", "compare")
 
 
 def _placeholder(task: str) -> str:
-    return f"{asking(task).placeholder}, or /help"
-
-
-class PromptInput(LineInput):
-    """The line being entered, with what was entered before on up and down."""
-
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("up", "recall(-1)", "Earlier", show=False),
-        Binding("down", "recall(1)", "Later", show=False),
-    ]
-
-    def __init__(self) -> None:
-        super().__init__(placeholder=_placeholder("language_model"), id="prompt")
-        self.select_on_focus = False
-        self._history: list[str] = []
-        self._place = 0
-        self._draft = ""
-
-    def remember(self, line: str) -> None:
-        """Keep a line that was entered."""
-        if not self._history or self._history[-1] != line:
-            self._history.append(line)
-        self._place, self._draft = len(self._history), ""
-
-    def action_recall(self, by: int) -> None:
-        """Show an earlier or later line; the one being written is kept at the end."""
-        if self._place == len(self._history):
-            self._draft = self.value
-        self._place = min(max(self._place + by, 0), len(self._history))
-        self.value = self._draft if self._place == len(self._history) else self._history[self._place]
-        self.cursor_position = len(self.value)
+    return tr("{hint}, or /help", hint=tr(asking(task).placeholder))
 
 
 class GeneratePane(Pane):
     """A conversation with the open run."""
 
     NAME = actions.GENERATE
-    ABOUT = f"Talk to the open run, while it trains or afterwards.\n{help_text('language_model')}\n{_OTHER_TASKS}"
+    ABOUT = "Talk to the open run, while it trains or afterwards."
     BINDINGS: ClassVar[list[BindingType]] = actions.bindings(actions.GENERATE)
 
     def __init__(self, workspace: Workspace) -> None:
         super().__init__()
         self._workspace = workspace
-        self._run: Run | None = None
-        self._sampler: Sampler | None = None
-        self._settings = SampleRequest("")
-        self._request: int | None = None
-        self._begun: SampleBegun | None = None
-        self._sample = ""
-        self._answered = False
+        self._open: Run | None = None
+        self._open_task = _LANGUAGE_MODEL
+        self._other: Speaker | None = None
+        self._settings = SampleRequest("", novelty="auto")
+        self._voice = Voice(workspace)
+        self._voices: Voices | None = None
 
     def compose(self) -> ComposeResult:
-        yield Transcript()
+        yield self._voice
         yield Paragraph(id="generate-settings")
-        yield PromptInput()
+        yield PromptInput(self._workspace, _placeholder(_LANGUAGE_MODEL))
 
     def on_mount(self) -> None:
-        self._transcript.add("What is entered below, the open run writes on from. /help lists the commands.", NOTE)
+        self._say(tr("What is entered below, the open run writes on from. /help lists the commands."))
         self._show_settings()
+
+    def about(self) -> str:
+        """With the commands, whose words are those of the program without a screen."""
+        return "\n".join([tr(self.ABOUT), help_text(_LANGUAGE_MODEL), tr(_OTHER_TASKS)])
 
     def entry(self) -> Widget:
         return self.query_one(PromptInput)
 
-    @property
-    def _transcript(self) -> Transcript:
-        return self.query_one(Transcript)
+    # Who is asked
 
     def attach(self, run: Run | None) -> None:
-        """Talk to another run; its sampler starts with the first prompt."""
-        if self._request is not None:
-            self._transcript.add("left unfinished: another run was opened", NOTE)
-        self._close_sampler()
-        self._run = run
-        if run is not None:
-            self._sampler = Sampler(self, self._workspace, run.name)
-        self._show_settings()
+        """Talk to another run from now on; its sampler starts with the first prompt. What is being typed stays."""
+        if self._busy:
+            self._say(tr("left unfinished: another run was opened"))
+        self._end_comparison()
+        self._open, self._other = run, None
+        self._speak()
 
     def take_task(self, task: str) -> None:
         """What the open run can be asked is known."""
-        if task != self._settings.task:
-            self._settings = replace(self._settings, task=task)
-            self.query_one(PromptInput).placeholder = _placeholder(task)
-            self._transcript.add(f"the open run {asking(task).does}; /help lists the commands", NOTE)
+        if task != self._open_task:
+            self._open_task = task
+            if self._other is None:
+                self._say(tr("the open run {does}; /help lists the commands", does=tr(asking(task).does)))
+                self._speak()
         self._show_settings()
 
-    def on_unmount(self) -> None:
-        self._close_sampler()
+    def _speak(self) -> None:
+        """Let the one voice speak for whom it has to."""
+        self._voice.speak_for(self._present)
+        self._know_task(self._present.task if self._present else self._open_task)
 
-    def _close_sampler(self) -> None:
-        if self._sampler is not None:
-            self._sampler.close()
-        self._sampler, self._request, self._begun = None, None, None
+    def _know_task(self, task: str) -> None:
+        self._settings = replace(self._settings, task=task)
+        self.query_one(PromptInput).placeholder = _placeholder(task)
+        self._show_settings()
 
-    def _show_settings(self, doing: str = "") -> None:
-        name = visible(self._run.name) if self._run else "no run is open"
+    @property
+    def _present(self) -> Speaker | None:
+        """Who is talked to when nobody is compared."""
+        if self._other is not None or self._open is None:
+            return self._other
+        return Speaker(self._open.name, self._open_task)
+
+    @property
+    def _speaking(self) -> list[Voice]:
+        """Those who answer the next prompt."""
+        return self._voices.all if self._voices is not None else [self._voice]
+
+    @property
+    def _busy(self) -> bool:
+        return any(voice.busy for voice in self._speaking)
+
+    # What is shown
+
+    def _say(self, text: str, kind: str = NOTE) -> None:
+        """Into the transcript; into the first of those that are compared."""
+        self._speaking[0].transcript.add(text, kind)
+
+    def _failed(self, error: RnnbenchError) -> None:
+        self._say(str(error), WRONG)
+
+    @on(Voice.Moved)
+    def _voice_moved(self, event: Voice.Moved) -> None:
+        event.stop()
+        self._show_settings()
+
+    def _show_settings(self) -> None:
+        doing = {voice.doing for voice in self._speaking} - {IDLE}
+        said = (tr("writing, Esc stops") if WRITING in doing else tr("asking ...")) if doing else ""
         line = Content.assemble(
-            (name, "bold"), "  ", (describe(self._settings), "dim"), (f"  {doing}", "$text-warning")
+            (visible(self._who()), "bold"), "  ", (describe(self._settings), "dim"), (f"  {said}", "$text-warning")
         )
         self.query_one("#generate-settings", Paragraph).show(line)
+
+    def _who(self) -> str:
+        if self._voices is not None:
+            return tr("{count} compared", count=len(self._voices.speakers))
+        if self._other is not None and self._open is not None:
+            return tr("{name} (open: {open})", name=self._other.run, open=self._open.name)
+        return self._present.run if self._present is not None else tr("no run is open")
 
     # Asking
 
     @on(Input.Submitted, "#prompt")
     def _entered(self, event: Input.Submitted) -> None:
         event.stop()
-        prompt, line = self.query_one(PromptInput), event.value
+        line = event.value
         if not line.strip():
             return
-        if self._request is not None and not line.startswith("/"):
-            self._transcript.add("still writing; Esc stops it", NOTE)
-            return
-        prompt.remember(line)
-        prompt.value = ""
-        self._obey(line, read_line(line, self._settings))
+        reply = read_line(line, self._settings)
+        if self._busy and (reply.prompt is not None or reply.action in _NOT_WHILE_WRITING):
+            self._say(tr("still writing; Esc stops it"))
+        elif self._obey(line, reply):
+            prompt = self.query_one(PromptInput)
+            prompt.remember(line)
+            prompt.value = ""
 
-    def _obey(self, line: str, reply: Reply) -> None:
+    def _obey(self, line: str, reply: Reply) -> bool:
+        """Do what was entered; False where it should stay in the field."""
         self._settings = reply.settings
         self._show_settings()
         if reply.prompt is not None:
-            self._ask(reply.prompt)
-        elif reply.action:
-            getattr(self, f"_do_{reply.action}")()
+            return self._ask(reply.prompt)
+        if reply.action:
+            getattr(self, f"_do_{reply.action}")(reply.words)
         elif reply.wrong:
-            self._transcript.add(reply.message, WRONG)
+            self._say(reply.message, WRONG)
         else:
-            self._transcript.add(f"{line.strip()}:  {reply.message}", NOTE)
+            self._say(f"{line.strip()}:  {reply.message}")
+        return True
 
-    def _ask(self, prompt: str) -> None:
-        if self._run is None or self._sampler is None:
-            self._transcript.add("no run is open: start one (s) or open one (r)", WRONG)
-        elif not _has_checkpoint(self._run):
-            self._transcript.add(f"run {self._run.name} has no checkpoint yet; try again when one is saved", WRONG)
-        else:
-            self._sample, self._answered = prompt, False
-            self._transcript.begin(prompt)
-            self._request = self._sampler.ask(replace(self._settings, prompt=prompt))
-            self._show_settings("asking ...")
+    def _ask(self, prompt: str) -> bool:
+        """Ask everybody who is to be asked; False where nobody can answer yet."""
+        if (reason := self._cannot_ask()) is not None:
+            self._say(reason, WRONG)
+            return False
+        request = replace(self._settings, prompt=prompt)
+        if self._voices is not None and request.seed is None:
+            request = replace(request, seed=secrets.randbelow(2**31))  # the same numbers for all
+        for voice in self._speaking:
+            voice.ask(request)
+        return True
+
+    def _cannot_ask(self) -> str | None:
+        names = [voice.speaker.run for voice in self._speaking if voice.speaker is not None]
+        if not names:
+            return tr("no run is open: start one (s) or open one (r)")
+        without = [name for name in names if not _has_checkpoint(RunStore(self._workspace).run(name))]
+        if not without:
+            return None
+        return tr(
+            "run {name} has no checkpoint yet; what was entered stays below: try again when one is saved",
+            name=without[0],
+        )
 
     def action_cancel(self) -> None:
         """Stop the writing; when there is none, leave the field."""
-        if self._request is not None and self._sampler is not None:
-            self._sampler.cancel()
-        else:
+        busy = [voice for voice in self._speaking if voice.busy]
+        for voice in busy:
+            voice.cancel()
+        if not busy:
             self.hold_focus()
-
-    # Answers
-
-    def _is_current(self, request_id: int | None) -> bool:
-        return self._request is not None and request_id in (None, self._request)
-
-    @on(SamplerReady)
-    def _ready(self, event: SamplerReady) -> None:
-        event.stop()
-
-    @on(SampleBegun)
-    def _sample_begun(self, event: SampleBegun) -> None:
-        event.stop()
-        if self._is_current(event.request_id):
-            self._begun = event
-            self._show_settings("writing, Esc stops")
-
-    @on(TokensArrived)
-    def _tokens_arrived(self, event: TokensArrived) -> None:
-        event.stop()
-        if self._is_current(event.request_id):
-            self._sample += event.text
-            self._transcript.extend(event.text)
-
-    @on(FillingArrived)
-    def _filling_arrived(self, event: FillingArrived) -> None:
-        event.stop()
-        if self._is_current(event.request_id):
-            self._take_answer(event.text, f"{event.probability * 100:5.1f} %  {event.text}")
-
-    @on(AnswerArrived)
-    def _answer_arrived(self, event: AnswerArrived) -> None:
-        event.stop()
-        if self._is_current(event.request_id):
-            beside = f"  ({event.log_probability_nats:.2f} nats)" if (self._settings.count or 1) > 1 else ""
-            self._take_answer(event.text, f"-> {event.text}{beside}")
-
-    def _take_answer(self, text: str, line: str) -> None:
-        """Show an answer on a line of its own; the first, which is the best, is what can be copied and saved."""
-        self._sample, self._answered = (self._sample if self._answered else text), True
-        self._transcript.extend(f"\n{line}")
-
-    @on(AnswersEnded)
-    def _answers_ended(self, event: AnswersEnded) -> None:
-        event.stop()
-        if self._is_current(event.request_id):
-            what = "stopped" if event.cancelled else f"{event.seconds:.2f} s"
-            self._transcript.add("  ".join([what, *_origin(self._begun)]), NOTE)
-            self._finish()
-
-    @on(SampleEnded)
-    def _sample_ended(self, event: SampleEnded) -> None:
-        event.stop()
-        if self._is_current(event.request_id):
-            self._transcript.add(_figures(event, self._begun), NOTE)
-            self._finish()
-
-    @on(SamplerFailed)
-    def _sampler_failed(self, event: SamplerFailed) -> None:
-        event.stop()
-        if self._is_current(event.request_id):
-            self._transcript.add(event.message, WRONG)
-            self._finish()
-
-    def _finish(self) -> None:
-        self._request, self._begun = None, None
-        self._show_settings()
 
     # Commands
 
-    def _do_help(self) -> None:
-        self._transcript.add(help_text(self._settings.task), NOTE)
+    def _do_help(self, _: str) -> None:
+        self._say(help_text(self._settings.task))
 
-    def _do_clear(self) -> None:
-        self._transcript.clear()
+    def _do_clear(self, _: str) -> None:
+        for voice in self._speaking:
+            voice.transcript.clear()
 
-    def _do_copy(self) -> None:
-        if not self._sample:
-            self._transcript.add("nothing has been written yet", WRONG)
-            return
-        text = self._sample
-        in_background(self, partial(copy_through_tmux, text), partial(self._copied, text), self._failed)
+    def _do_ckpt(self, _: str) -> None:
+        if (present := self._present) is None:
+            self._say(tr("no run is open"), WRONG)
+        else:
+            run = RunStore(self._workspace).run(present.run)
+            in_background(self, partial(kept_text, run), self._say, self._failed)
 
-    def _copied(self, text: str, through_tmux: bool) -> None:
-        if not through_tmux:
-            self.app.copy_to_clipboard(text)
-        way = "through tmux" if through_tmux else "by the terminal's OSC 52, where it allows that"
-        self._transcript.add(f"{len(text):,} characters copied {way}", NOTE)
+    def _do_run(self, name: str) -> None:
+        if name and (self._open is None or name != self._open.name):
+            in_background(self, partial(_speakers, self._workspace, [Side(name)]), self._talk_to_other, self._failed)
+        else:
+            self._talk_to(None)
 
-    def _do_save(self) -> None:
-        if not self._sample or self._run is None:
-            self._transcript.add("nothing has been written yet", WRONG)
-            return
-        folder = self._run.folder / "samples"
-        in_background(self, partial(save_text, folder, self._sample), self._saved, self._failed)
+    def _talk_to_other(self, found: Sequence[Speaker]) -> None:
+        self._talk_to(found[0])
+
+    def _talk_to(self, other: Speaker | None) -> None:
+        self._end_comparison()
+        self._other = other
+        self._speak()
+        if (present := self._present) is None:
+            self._say(tr("no run is open"), WRONG)
+        else:
+            self._say(
+                tr("{name} is asked from now on: it {does}", name=present.run, does=tr(asking(present.task).does))
+            )
+
+    def _do_compare(self, words: str) -> None:
+        if words == _OFF:
+            self._end_comparison()
+            self._speak()
+        elif words or self._voices is None:
+            self._begin_comparison(words)
+        else:
+            self._say(tr("/compare off ends it"))
+
+    def _begin_comparison(self, words: str) -> None:
+        try:
+            sides = read_sides(words, self._present.run if self._present else None)
+        except UsageError as error:
+            self._failed(error)
+        else:
+            in_background(self, partial(_speakers, self._workspace, sides), self._compare, self._failed)
+
+    async def _compare(self, speakers: Sequence[Speaker]) -> None:
+        self._end_comparison()
+        voices = Voices(self._workspace, speakers)
+        await self.mount(voices, before="#generate-settings")
+        self._voices, self._voice.display = voices, False
+        self._know_task(speakers[0].task)
+
+    def _end_comparison(self) -> None:
+        if self._voices is not None:
+            self._voices.remove()
+            self._voices, self._voice.display = None, True
+
+    def _written(self) -> str:
+        """The last text; those of all that are compared, each under its name."""
+        voices = [voice for voice in self._speaking if voice.text]
+        if self._voices is None:
+            return voices[0].text if voices else ""
+        return "\n\n".join(f"== {voice.speaker.label if voice.speaker else ''}\n{voice.text}" for voice in voices)
+
+    def _do_copy(self, _: str) -> None:
+        if text := self._written():
+            clipboard.copy(self, text, self._say)
+        else:
+            self._say(tr("nothing has been written yet"), WRONG)
+
+    def _do_save(self, _: str) -> None:
+        text, speaker = self._written(), self._speaking[0].speaker
+        if reason := refusal(self):
+            self._say(reason, WRONG)
+        elif not text or speaker is None:
+            self._say(tr("nothing has been written yet"), WRONG)
+        else:
+            folder = RunStore(self._workspace).run(speaker.run).folder / "samples"
+            in_background(self, partial(save_text, folder, text), self._saved, self._failed)
 
     def _saved(self, path: Path) -> None:
-        self._transcript.add(f"saved as {path}", NOTE)
+        self._say(tr("saved as {path}", path=path))
 
-    def _failed(self, error: RnnbenchError) -> None:
-        self._transcript.add(str(error), WRONG)
+
+def _speakers(workspace: Workspace, sides: Sequence[Side]) -> list[Speaker]:
+    """Those sides, with what they can be asked. Raises RnnbenchError for a run that is not there."""
+    store = RunStore(workspace)
+    return [Speaker(side.run, store.find(side.run).config().model.task, side.checkpoint) for side in sides]
 
 
 def _has_checkpoint(run: Run) -> bool:
     with contextlib.suppress(OSError):
         return any(run.checkpoints.iterdir())
     return False
-
-
-def _figures(ended: SampleEnded, begun: SampleBegun | None) -> str:
-    parts = ["stopped"] if ended.cancelled else []
-    parts += [f"{ended.tokens:,} tokens", f"{ended.tokens_per_second:,.0f} tokens/s"]
-    if ended.tokens:
-        parts.append(f"{ended.log_probability_nats / ended.tokens:.3f} nats/token")
-    return "  ".join([*parts, *_origin(begun)])
-
-
-def _origin(begun: SampleBegun | None) -> list[str]:
-    """Where an answer came from, and what of the prompt was not known."""
-    if begun is None:
-        return []
-    seed = [] if begun.seed is None else [f"seed {begun.seed}"]
-    unknown = ["not in the vocabulary: " + " ".join(begun.unknown)] if begun.unknown else []
-    return [*seed, f"step {begun.step:,}", *unknown]

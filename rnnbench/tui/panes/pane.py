@@ -5,9 +5,21 @@ from typing import ClassVar
 from textual.containers import Vertical
 from textual.dom import DOMNode
 from textual.events import Blur
+from textual.message import Message
 from textual.widget import Widget
 
 from rnnbench.tui import actions
+from rnnbench.tui.terms import place_title
+from rnnbench.tui.words import tr
+
+
+class Said(Message):
+    """A pane has something to say in the status line."""
+
+    def __init__(self, text: str, *, error: bool = False) -> None:
+        super().__init__()
+        self.text = text
+        self.error = error
 
 
 class Pane(Vertical):
@@ -28,7 +40,11 @@ class Pane(Vertical):
     @property
     def title(self) -> str:
         """Its name on the frame and on the tab."""
-        return self.NAME.capitalize()
+        return place_title(self.NAME)
+
+    def about(self) -> str:
+        """What it is for."""
+        return tr(self.ABOUT)
 
     def entry(self) -> Widget:
         """The widget that has the focus when the pane is entered."""

@@ -1,10 +1,33 @@
 """At most so many paints a second, and never a lost last one."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from time import monotonic
 
+from textual.dom import DOMNode
 from textual.message_pump import MessagePump
 from textual.timer import Timer
+
+from rnnbench.tui.preferences import preferences_of
+
+
+@dataclass(frozen=True)
+class Pace:
+    """Seconds from one paint of something that changes all the time to the next: of words and figures, of the lines of
+    a log, of curves. A curve that grows moves everywhere, which is many bytes, and a second is nothing to it."""
+
+    words: float
+    log: float
+    curves: float
+
+
+ORDINARY = Pace(words=0.25, log=0.25, curves=1.0)
+SLOW = Pace(words=1.0, log=2.0, curves=10.0)
+
+
+def pace_of(node: DOMNode) -> Pace:
+    """How often the line to the user's terminal lets things be painted."""
+    return SLOW if preferences_of(node).slow_link else ORDINARY
 
 
 class Throttle:

@@ -1,6 +1,7 @@
 """The training pane: where the open run stands, its curves and its log."""
 
 from collections.abc import Iterator
+from functools import partial
 from typing import ClassVar
 
 from textual.app import ComposeResult
@@ -9,6 +10,7 @@ from textual.content import Content
 from textual.widget import Widget
 
 from rnnbench.metrics import perplexity
+from rnnbench.runs.events import EvaluationDone
 from rnnbench.runs.figures import (
     CLOZE,
     bits_per_character,
@@ -24,16 +26,19 @@ from rnnbench.tui import actions
 from rnnbench.tui.attachment import STARTING, Attachment
 from rnnbench.tui.background import in_background
 from rnnbench.tui.cells import cut, flow
+from rnnbench.tui.panes import curve_story
+from rnnbench.tui.panes.log_panel import FILTER, SEARCH, LogPanel
 from rnnbench.tui.panes.pane import Pane
 from rnnbench.tui.panes.paragraph import Paragraph
-from rnnbench.tui.panes.throttle import Throttle
+from rnnbench.tui.panes.throttle import Throttle, pace_of
+from rnnbench.tui.preferences import preferences_of
+from rnnbench.tui.terms import measured
 from rnnbench.tui.widgets.chart import RULE_STYLES, TRAIN_STYLE, VALIDATION_STYLE, LearningCurve, Rule, Series
 from rnnbench.tui.widgets.log_view import LogView
 from rnnbench.tui.widgets.sparkline import PerplexitySparkline
+from rnnbench.tui.words import later, tr
 from rnnbench.visible import visible
 
-WORDS_SECONDS = 0.25
-CURVES_SECONDS = 1.0  # a curve that grows moves everywhere, which is many bytes, and a second is nothing to it
 _TAIL_LINES = 6
 STATE_STYLES = {
     RUNNING: "bold $text-success",
@@ -44,7 +49,9 @@ STATE_STYLES = {
     FAILED: "bold $text-error",
     CRASHED: "bold $text-error",
 }
-_NOTHING = "No run is open. Choose a text (1), look over the model (2) and press s to start; r lists earlier runs."
+_NOTHING = later(
+    "No run is open. Choose a text (1), look over the model (2) and press s to start; r lists earlier runs."
+)
 
 
 class TrainingPane(Pane):
@@ -54,7 +61,9 @@ class TrainingPane(Pane):
     ABOUT = (
         "The open run: how far it is, how well it predicts, and what it says. Perplexity is the number of symbols the "
         "model hesitates between; the two level lines are what a uniform guess and the frequencies alone would reach. "
-        "The log follows the run until you scroll up; go to its end to follow again. Quitting does not end a training."
+        "The cross-hair (h) says what the curves were at a step; + and - zoom about it. "
+        "The log follows the run until you scroll up; go to its end to follow again. A filter (f) leaves only some of "
+        "its lines, a search (/) marks a text in them. Quitting does not end a training."
     )
     BINDINGS: ClassVar[list[BindingType]] = actions.bindings(actions.TRAINING)
 
@@ -64,15 +73,17 @@ class TrainingPane(Pane):
         self._lines: list[str] = []
         self._tail_of = ""
         self._drawn = False
-        self.words = Throttle(self, WORDS_SECONDS, self._show_words)
-        self.curves = Throttle(self, CURVES_SECONDS, self._show_curves)
+        pace = pace_of(self)
+        self.words = Throttle(self, pace.words, self._show_words)
+        self.log_lines = Throttle(self, pace.log, self._show_lines)
+        self.curves = Throttle(self, pace.curves, self._show_curves)
 
     def compose(self) -> ComposeResult:
-        yield Paragraph(Content.styled(_NOTHING, "dim"), id="training-head")
+        yield Paragraph(Content.styled(tr(_NOTHING), "dim"), id="training-head")
         yield Paragraph(id="training-problem")
         yield PerplexitySparkline()
-        yield LearningCurve()
-        yield LogView()
+        yield LearningCurve(ascii=preferences_of(self).ascii, can_focus=True)
+        yield LogPanel()
 
     def entry(self) -> Widget:
         return self.query_one(LogView)
@@ -82,6 +93,7 @@ class TrainingPane(Pane):
         self._attachment, self._lines = attachment, []
         self._tail_of, self._drawn = "", False
         self.query_one(LogView).clear()
+        self.query_one(LearningCurve).reset()
         self._show_problem("")
         self.words.now()
         self.curves.now()
@@ -90,6 +102,8 @@ class TrainingPane(Pane):
         """The run moved on."""
         self._lines += lines
         self.words.touch()
+        if lines:
+            self.log_lines.touch()
         if self._attachment is not None and not self._drawn and len(self._attachment.training.steps):
             self._drawn = True
             self.curves.now()  # a run that was opened is seen at once
@@ -100,23 +114,85 @@ class TrainingPane(Pane):
         """Switch the scale of the curve."""
         self.query_one(LearningCurve).toggle_log()
 
+    # Moving in the curve
+
+    def action_toggle_cross_hair(self) -> None:
+        """To the curve, where the arrow keys move a cross-hair; or back to the log."""
+        curve = self.query_one(LearningCurve)
+        if not curve.has_focus:
+            self.screen.set_focus(curve)
+        elif curve.toggle_cross_hair() is False:
+            self.enter()
+
+    def action_zoom(self, factor: float) -> None:
+        """Fewer steps of the curve, or more."""
+        self.query_one(LearningCurve).zoom(factor)
+
+    def action_whole(self) -> None:
+        """The whole curve."""
+        self.query_one(LearningCurve).action_whole()
+
+    def action_pan(self, halves: int) -> None:
+        """To the earlier or later half."""
+        self.query_one(LearningCurve).pan(halves)
+
+    # Finding lines in the log
+
+    def action_filter_log(self) -> None:
+        """Show only some lines."""
+        self.query_one(LogPanel).open_field(FILTER)
+
+    def action_search_log(self) -> None:
+        """Look for a text."""
+        self.query_one(LogPanel).open_field(SEARCH)
+
+    def action_turn_kind(self) -> None:
+        """Show another kind of lines."""
+        self.query_one(LogPanel).turn_kind()
+
+    def action_go_to_hit(self, by: int) -> None:
+        """The next place where the text is, or the one before."""
+        self.query_one(LogView).go_to_hit(by)
+
+    def action_step_back(self) -> None:
+        """Out of what is closest: the field, on the curve its cross-hair, the search, the filter, the zoom."""
+        panel, curve = self.query_one(LogPanel), self.query_one(LearningCurve)
+        if panel.close_field(focused=True):
+            return
+        if curve.has_focus and curve.step_back():
+            self.enter()
+        elif not panel.close_field(focused=False):
+            curve.step_back()
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Keys that would do nothing are left to whoever has a use for them."""
+        if not self.is_mounted:
+            return True
+        if action == "go_to_hit":
+            return self.query_one(LogPanel).searching
+        if action == "step_back":
+            return self.query_one(LogPanel).has_open_field or self.query_one(LearningCurve).is_moved_in
+        return True
+
     def on_resize(self) -> None:
         self._show_head()
 
     def _show_words(self) -> None:
+        self._show_head()
+        self._show_crash()
+
+    def _show_lines(self) -> None:
         lines, self._lines = self._lines, []
         if lines:
             log = self.query_one(LogView)
             log.append(lines)
             if log.following:
                 log.scroll_end(animate=False, immediate=True, force=True, x_axis=False)  # no scroll bar yet: forced
-        self._show_head()
-        self._show_crash()
 
     def _show_head(self) -> None:
         head = self.query_one("#training-head", Paragraph)
         if self._attachment is None:
-            head.show(Content.styled(_NOTHING, "dim"))
+            head.show(Content.styled(tr(_NOTHING), "dim"))
         else:
             head.show(headline(self._attachment, self.content_size.width))
 
@@ -127,13 +203,17 @@ class TrainingPane(Pane):
             return
         training, validation = self._attachment.training, self._attachment.validation
         series = [
-            Series("train", training.steps, training.values, TRAIN_STYLE),
-            Series("validation", validation.steps, validation.values, VALIDATION_STYLE),
+            Series(tr("train"), training.steps, training.values, TRAIN_STYLE),
+            Series(tr("validation"), validation.steps, validation.values, VALIDATION_STYLE, dash=2 * self.app.no_color),
         ]
+        progress = self._attachment.progress
         self.query_one(LearningCurve).show(
-            [item for item in series if len(item.steps)], list(_rules(self._attachment.progress))
+            [item for item in series if len(item.steps)],
+            list(_rules(progress)),
+            marks=curve_story.marks(progress),
+            beside=partial(curve_story.when, progress),
         )
-        self.query_one(PerplexitySparkline).show(training.values, perplexity_name(self._attachment.progress.task))
+        self.query_one(PerplexitySparkline).show(training.values, tr(perplexity_name(progress.task)))
 
     def _show_crash(self) -> None:
         """A trainer that died without a word has left its last words in a file."""
@@ -148,8 +228,8 @@ class TrainingPane(Pane):
     def _show_tail(self, tail: str) -> None:
         if self._tail_of:
             lines = [cut(visible(line), self.content_size.width) for line in tail.splitlines() if line.strip()]
-            told = lines[-_TAIL_LINES:] or ["it printed nothing"]
-            self._show_problem("\n".join(["The trainer ended without saying why. Its last output:", *told]))
+            told = lines[-_TAIL_LINES:] or [tr("it printed nothing")]
+            self._show_problem("\n".join([tr("The trainer ended without saying why. Its last output:"), *told]))
 
     def _show_problem(self, text: str) -> None:
         problem = self.query_one("#training-problem", Paragraph)
@@ -160,10 +240,10 @@ class TrainingPane(Pane):
 def _rules(progress: RunProgress) -> Iterator[Rule]:
     """What counting achieves; no 5-gram beside a cloze model, which has read both sides of what it predicts."""
     if progress.started is not None:
-        yield Rule("unigram", perplexity(progress.started.unigram_loss_nats), RULE_STYLES[0])
+        yield Rule(tr("unigram"), perplexity(progress.started.unigram_loss_nats), RULE_STYLES[0])
         if progress.started.ngram_loss_nats is not None and progress.task != CLOZE:
-            yield Rule("5-gram", perplexity(progress.started.ngram_loss_nats), RULE_STYLES[2])
-        yield Rule("uniform", perplexity(progress.started.uniform_loss_nats), RULE_STYLES[1])
+            yield Rule(tr("5-gram"), perplexity(progress.started.ngram_loss_nats), RULE_STYLES[2])
+        yield Rule(tr("uniform"), perplexity(progress.started.uniform_loss_nats), RULE_STYLES[1])
 
 
 def headline(attachment: Attachment, width: int) -> Content:
@@ -177,18 +257,18 @@ def _items(attachment: Attachment) -> Iterator[tuple[str, str]]:
     """What there is to say, most important first, each with its style."""
     progress, state = attachment.progress, attachment.state
     yield visible(attachment.run.name), "bold"
-    yield _SYMBOLS.get(state, "") + state, STATE_STYLES.get(state, "bold")
+    yield _SYMBOLS.get(state, "") + tr(state), STATE_STYLES.get(state, "bold")
     if attachment.is_training and progress.preparing is not None:
         yield _preparing(progress), "$text-warning"
     if progress.started is not None:
         yield _steps(progress), ""
     if progress.last_step is not None:
-        yield f"epoch {progress.epoch:.2f}", ""
+        yield tr("epoch {epoch}", epoch=f"{progress.epoch:.2f}"), ""
         if progress.tokens_per_second is not None:
-            yield f"{progress.tokens_per_second:,.0f} tokens/s", ""
+            yield tr("{n} tokens/s", n=f"{progress.tokens_per_second:,.0f}"), ""
         yield duration(progress.elapsed_seconds), ""
     if attachment.is_training and progress.seconds_left is not None:
-        yield f"{duration(progress.seconds_left)} left", "bold"
+        yield tr("{time} left", time=duration(progress.seconds_left)), "bold"
     yield from _scores(progress)
 
 
@@ -199,24 +279,34 @@ def _preparing(progress: RunProgress) -> str:
     event = progress.preparing
     assert event is not None
     share = f" {event.done / event.total:.0%}" if event.total else ""
-    return f"{visible(event.phase)}{share}"
+    return f"{visible(tr(event.phase))}{share}"
 
 
 def _steps(progress: RunProgress) -> str:
     planned = progress.started.planned_steps if progress.started else None
     share = f" ({progress.fraction_done:.0%})" if progress.fraction_done is not None else ""
-    return f"step {progress.step:,}" + (f"/{planned:,}" if planned else "") + share
+    return tr("step {n}", n=f"{progress.step:,}" + (f"/{planned:,}" if planned else "")) + share
 
 
 def _scores(progress: RunProgress) -> Iterator[tuple[str, str]]:
-    for name, event in (("best validation", progress.best), ("test", progress.test)):
-        if event is not None:
-            bits, style = bits_per_character(event.score, progress.task), "bold $text-primary"
-            last = progress.latest if event is progress.best else None
-            beside = f", last {figure(last.score.perplexity)}" if last is not None else ""
-            yield f"{name} {long_perplexity_name(progress.task)} {figure(event.score.perplexity)}{beside}", style
-            short = name.removesuffix(" validation")
-            if bits is not None:
-                yield f"{short} {bits:.3f} bits/character", style
-            for text in figure_texts(event.figures):
-                yield f"{short} {text}", style
+    style, task = "bold $text-primary", progress.task
+    name = tr(long_perplexity_name(task))
+    if (best := progress.best) is not None:
+        value, last = figure(best.score.perplexity), progress.latest
+        if last is None:
+            yield tr("best validation {name} {value}", name=name, value=value), style
+        else:
+            now = figure(last.score.perplexity)
+            yield tr("best validation {name} {value}, last {last}", name=name, value=value, last=now), style
+        yield from ((tr("best {figure}", figure=text), style) for text in _beside(best, task))
+    if (test := progress.test) is not None:
+        yield tr("test {name} {value}", name=name, value=figure(test.score.perplexity)), style
+        yield from ((tr("test {figure}", figure=text), style) for text in _beside(test, task))
+
+
+def _beside(event: EvaluationDone, task: str) -> Iterator[str]:
+    """The figures beside the perplexity."""
+    bits = bits_per_character(event.score, task)
+    if bits is not None:
+        yield tr("{n} bits/character", n=f"{bits:.3f}")
+    yield from map(measured, figure_texts(event.figures))

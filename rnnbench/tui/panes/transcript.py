@@ -10,12 +10,17 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from rnnbench.tui.cells import wrap
+from rnnbench.tui.words import tr
 from rnnbench.visible import visible
 
 TEXT, NOTE, WRONG = "text", "note", "wrong"
+_PIECE, _LONGEST = 100_000, 500_000
+"""Characters that are shown of one piece, which takes some 40 ms to wrap, and of one text; /save keeps the others."""
+_KEPT = 1_000_000  # characters of all texts, the oldest are let go first: a resize wraps all of them
+_DENSE = 8  # characters to a cell that a line may have: marks without a width would never fill it
 
 
-@dataclass
+@dataclass(eq=False)
 class _Block:
     """One piece of the transcript. The first `prompt` characters are the user's own."""
 
@@ -26,13 +31,13 @@ class _Block:
     own: list[int] = field(default_factory=list)  # of each of the first lines, how many characters are the user's
 
     def wrap(self, width: int) -> None:
-        self.lines = wrap(self.text, width)
+        self.lines = _wrapped(self.text, width)
         self._mark_own()
 
     def extend(self, text: str, width: int) -> None:
         """Append text. Greedy breaking never changes a line that is already full, so only the last is made anew."""
         self.text += text
-        self.lines[-1:] = wrap(self.lines[-1] + text, width)
+        self.lines[-1:] = _wrapped(self.lines[-1] + text, width)
         if len(self.own) >= len(self.lines) - 1:
             self._mark_own()
 
@@ -44,6 +49,12 @@ class _Block:
                 return
             self.own.append(min(self.prompt - position, len(line)))
             position += len(line)
+
+
+def _wrapped(text: str, width: int) -> list[str]:
+    """The text in lines of at most that many cells, and of not too many characters."""
+    most = _DENSE * width
+    return [line[at : at + most] for line in wrap(text, width) for at in range(0, max(len(line), 1), most)]
 
 
 class Transcript(ScrollView, can_focus=True):
@@ -70,11 +81,11 @@ class Transcript(ScrollView, can_focus=True):
 
     def add(self, text: str, kind: str = NOTE) -> None:
         """Append a finished block."""
-        self._append(_Block(kind, visible(text, keep_newlines=True)))
+        self._append(_Block(kind, visible(text, keep_newlines=True, limit=_PIECE)))
 
     def begin(self, prompt: str) -> None:
         """Open a block with the user's prompt; `extend` writes on."""
-        own = visible(prompt, keep_newlines=True)
+        own = visible(prompt, keep_newlines=True, limit=_PIECE)
         self._open = _Block(TEXT, own, prompt=len(own))
         self._append(self._open)
 
@@ -83,11 +94,15 @@ class Transcript(ScrollView, can_focus=True):
         if self._open is None:
             return
         block, before = self._open, len(self._open.lines)
-        block.extend(visible(text, keep_newlines=True), self._wrap_width)
-        if block is self._blocks[-1]:
-            self._rows += [(block, index) for index in range(before, len(block.lines))]
-        else:
-            self._rows = [(other, index) for other in self._blocks for index in range(len(other.lines))]
+        room = min(_PIECE, _LONGEST - len(block.text))
+        if room <= 0:
+            return
+        block.extend(visible(text[:room], keep_newlines=True), self._wrap_width)
+        if len(text) > room:
+            block.extend(f" [{tr('more was written: /save keeps it')}]", self._wrap_width)
+        below = sum(len(other.lines) for other in self._blocks[self._blocks.index(block) + 1 :])
+        end = len(self._rows) - below
+        self._rows[end:end] = [(block, index) for index in range(before, len(block.lines))]
         self._grown()
 
     def clear(self) -> None:
@@ -102,8 +117,17 @@ class Transcript(ScrollView, can_focus=True):
     def _append(self, block: _Block) -> None:
         block.wrap(self._wrap_width)
         self._blocks.append(block)
+        self._let_go()
         self._rows += [(block, index) for index in range(len(block.lines))]
         self._grown()
+
+    def _let_go(self) -> None:
+        """Forget the oldest texts when there are too many; never the one that is being written, nor the last."""
+        total = sum(len(block.text) for block in self._blocks)
+        while total > _KEPT and len(self._blocks) > 1 and self._blocks[0] is not self._open:
+            gone = self._blocks.pop(0)
+            total -= len(gone.text)
+            del self._rows[: len(gone.lines)]
 
     def _grown(self) -> None:
         follow = self.scroll_offset.y >= self.max_scroll_y - 1

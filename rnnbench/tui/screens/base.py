@@ -1,5 +1,6 @@
 """What the workbench and the list of runs have in common: a status line, a line of keys, and how they speak."""
 
+from collections.abc import Iterator
 from typing import ClassVar
 
 from textual import on
@@ -11,9 +12,16 @@ from textual.screen import Screen
 from rnnbench.errors import RnnbenchError
 from rnnbench.tui import actions
 from rnnbench.tui.actions import Action
+from rnnbench.tui.jump import Spot, focusable_spots
 from rnnbench.tui.panes.bars import KeyLine, StatusLine
 from rnnbench.tui.screens.help import HelpScreen
+from rnnbench.tui.words import tr
 from rnnbench.visible import visible
+
+
+def _go(spot: Spot | None) -> None:
+    if spot is not None:
+        spot.go()
 
 
 class PlaceScreen(Screen[str | None]):
@@ -38,7 +46,7 @@ class PlaceScreen(Screen[str | None]):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Of two actions on one key, do the one that makes sense now."""
-        return not actions.gives_way(action, self.run_state, self.places())
+        return not actions.key_map_of(self).gives_way(action, self.run_state, self.places())
 
     def performer(self, action: Action) -> DOMNode:
         """Who has the action's method."""
@@ -80,14 +88,24 @@ class PlaceScreen(Screen[str | None]):
         event.stop()
         action = event.action
         if action.built_in:
-            self.app.simulate_key(action.keys[0])
+            self.app.simulate_key(actions.key_map_of(self).keys(action)[0])
         else:
             await self.app.run_action(action.call, self.performer(action))
 
     def about(self) -> str:
         """What the place is for."""
-        return self.ABOUT
+        return tr(self.ABOUT)
 
     def action_show_help(self) -> None:
         """What this place is for, and its keys."""
-        self.app.push_screen(HelpScreen(self.places(), self.about()))
+        self.app.push_screen(HelpScreen(self.places(), self.about(), self.run_state))
+
+    def spots(self) -> Iterator[Spot]:
+        """Where a letter can lead: everything that can have the focus and is seen."""
+        return focusable_spots(self)
+
+    def action_jump(self) -> None:
+        """Letters over everything that can have the focus; the next key leads there."""
+        from rnnbench.tui.screens.jump import JumpScreen
+
+        self.app.push_screen(JumpScreen(self), _go)

@@ -1,5 +1,6 @@
 """The form as the command that does the same, and as a TOML file."""
 
+import os
 import shlex
 from functools import partial
 from pathlib import Path
@@ -20,9 +21,11 @@ from rnnbench.runs import jobs
 from rnnbench.tui import actions
 from rnnbench.tui.background import in_background
 from rnnbench.tui.panes.bars import KeyLine
-from rnnbench.tui.panes.fields import LineInput
+from rnnbench.tui.panes.clipboard import copy
+from rnnbench.tui.panes.path_input import PathInput, absolute
 from rnnbench.tui.screens.confirm import ConfirmScreen
 from rnnbench.tui.screens.dialog import DialogScreen
+from rnnbench.tui.words import tr
 from rnnbench.visible import visible
 from rnnbench.workspace import Workspace
 
@@ -46,24 +49,31 @@ class CommandScreen(DialogScreen[None]):
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog") as box:
-            box.border_title = "This form as a command"
+            box.border_title = tr("This form as a command")
             yield Static(visible(command_line(self._config, self._run_name)), id="command-line", markup=False)
-            where = f"in the workspace {visible(str(self._workspace.root))}"
+            where = tr("in the workspace {folder}", folder=visible(str(self._workspace.root)))
             yield Static(Content.styled(where, "dim"), markup=False)
-            yield Static("Save the whole configuration as TOML:", classes="answers", markup=False)
-            yield LineInput(f"{self._run_name}.toml", id="toml-path")
+            yield Static(tr("Save the whole configuration as TOML:"), classes="answers", markup=False)
+            yield PathInput(f"{self._run_name}.toml", id="toml-path")
             yield Static("", id="toml-message", markup=False)
         yield KeyLine()
+
+    def action_copy_command(self) -> None:
+        """The command into the clipboard."""
+        copy(self, command_line(self._config, self._run_name), self._tell)
 
     @on(Input.Submitted, "#toml-path")
     def _save(self, event: Input.Submitted) -> None:
         event.stop()
         if not event.value.strip():
             return
-        path = Path(event.value.strip()).expanduser().absolute()
-        if path.exists():
-            question = ConfirmScreen(f"{path} exists. Replace it?", "What it holds now will be lost.")
-            self.app.push_screen(question, partial(self._answered, path))
+        if reason := actions.refusal(self):
+            self._failed(RnnbenchError(reason))
+            return
+        path = absolute(event.value)
+        if os.path.lexists(path):
+            question, consequence = tr("{path} exists. Replace it?", path=path), tr("What it holds now will be lost.")
+            self.app.push_screen(ConfirmScreen(question, consequence), partial(self._answered, path))
         else:
             self._write(path)
 
@@ -76,7 +86,10 @@ class CommandScreen(DialogScreen[None]):
         in_background(self, partial(storage.write_file, path, data), lambda _: self._saved(path), self._failed)
 
     def _saved(self, path: Path) -> None:
-        self.query_one("#toml-message", Static).update(Content.styled(f"saved {visible(str(path))}", "$text-success"))
+        self._tell(tr("saved {path}", path=path))
+
+    def _tell(self, message: str) -> None:
+        self.query_one("#toml-message", Static).update(Content.styled(visible(message), "$text-success"))
 
     def _failed(self, error: RnnbenchError) -> None:
         self.query_one("#toml-message", Static).update(Content.styled(visible(str(error)), "$text-error"))

@@ -18,18 +18,19 @@ from rnnbench.runs.store import Run
 from rnnbench.tui import actions, comparison_table
 from rnnbench.tui.comparison_feed import ComparisonFeed, RunCompared
 from rnnbench.tui.panes.paragraph import Paragraph
-from rnnbench.tui.panes.throttle import Throttle
+from rnnbench.tui.panes.throttle import Throttle, pace_of
+from rnnbench.tui.preferences import preferences_of
 from rnnbench.tui.screens.base import PlaceScreen
 from rnnbench.tui.widgets.chart import LearningCurve, Series
 from rnnbench.tui.widgets.drawing import Look
+from rnnbench.tui.words import later, tr
 from rnnbench.visible import visible
 from rnnbench.workspace import Workspace
 
 MOST_RUNS = len(comparison_table.STYLES)
-PAINT_SECONDS = 1.0
 _STEPS, _TOKENS, _TIME = "step", "tokens", "time"
-_ACROSS = (_STEPS, _TOKENS, _TIME)
-_UNITS = (("s", 1.0, 180.0), ("min", 60.0, 180.0 * 60))
+_ACROSS = {_STEPS: later("steps"), _TOKENS: later("tokens"), _TIME: later("time")}
+_UNITS = ((later("s"), 1.0, 180.0), (later("min"), 60.0, 180.0 * 60))
 """Seconds, then minutes, while an axis of them has whole numbers enough; then hours."""
 _HOUR = 3600.0
 
@@ -61,10 +62,10 @@ class CompareScreen(PlaceScreen):
         self._view = _View()
         self._table = Content("")
         self._feed = ComparisonFeed(self, runs)
-        self._painting = Throttle(self, PAINT_SECONDS, self._paint)
+        self._painting = Throttle(self, pace_of(self).curves, self._paint)
 
     def compose(self) -> ComposeResult:
-        yield LearningCurve(id="compare-chart", empty="The runs are being read.")
+        yield LearningCurve(id="compare-chart", empty=tr("The runs are being read."))
         yield Paragraph(id="compare-note")
         with ScrollableContainer(id="compare-table"):
             yield Static("", id="compare-figures", markup=False)
@@ -90,10 +91,15 @@ class CompareScreen(PlaceScreen):
     def _run_compared(self, event: RunCompared) -> None:
         event.stop()
         self._found[event.compared.name] = event.compared
-        if len(self._found) == len(self._names):
+        if self._is_whole:
             self._painting.touch()
         else:
             self._paint()  # each of them is seen as soon as it has been read
+
+    @property
+    def _is_whole(self) -> bool:
+        """Whether all of them have been read."""
+        return len(self._found) == len(self._names)
 
     @property
     def _runs(self) -> list[Compared]:
@@ -119,11 +125,9 @@ class CompareScreen(PlaceScreen):
                 heights = [_height(point, self._view) or 0.0 for point in points]
                 style = comparison_table.STYLES[index]
                 series.append(Series(run.name, places, heights, style, index, comparison_table.sign(index)))
-        scale = "logarithmic" if self._view.log else "linear"
-        below = "time" if self._view.across == _TIME else across + "s" * (across == _STEPS)
-        title = f"validation {'bits/character' if self._view.bits else kind} over {below}, {scale}"
-        chart.empty = "None of these runs has a curve to show yet." if len(runs) == len(self._names) else chart.empty
-        chart.show(series, [], Look(log=self._view.log, title=title, across=across))
+        title = _title(self._view, kind)
+        chart.empty = tr("None of these runs has a curve to show yet.") if self._is_whole else chart.empty
+        chart.show(series, [], Look(self._view.log, preferences_of(self).ascii, title, across))
 
     def _kind(self, runs: list[Compared]) -> str:
         """What stands at the left: perplexities, or the pseudo-perplexities of runs that have nothing else."""
@@ -137,10 +141,10 @@ class CompareScreen(PlaceScreen):
         ]
         notes = []
         if other_texts and not self._view.bits:
-            notes.append("The texts or their tokens differ: compare bits/character (y), on the same text only.")
+            notes.append(tr("The texts or their tokens differ: compare bits/character (y), on the same text only."))
         if without:
             names = ", ".join(visible(name) for name in without)
-            notes.append(f"Not drawn: {names} (pseudo-perplexity).")
+            notes.append(tr("Not drawn: {names} (pseudo-perplexity).", names=names))
         return notes
 
     def _show_table(self, table: Content) -> None:
@@ -160,8 +164,9 @@ class CompareScreen(PlaceScreen):
 
     def action_turn_across(self) -> None:
         """Steps, tokens, time."""
-        place = (_ACROSS.index(self._view.across) + 1) % len(_ACROSS)
-        self._change(replace(self._view, across=_ACROSS[place]))
+        axes = tuple(_ACROSS)
+        place = (axes.index(self._view.across) + 1) % len(axes)
+        self._change(replace(self._view, across=axes[place]))
 
     def action_turn_up(self) -> None:
         """Perplexity or bits per character."""
@@ -175,10 +180,10 @@ class CompareScreen(PlaceScreen):
         """The same prompt for all of them."""
         from rnnbench.tui.screens.together import TogetherScreen
 
-        if len(self._found) == len(self._names):
+        if self._is_whole:
             self.app.push_screen(TogetherScreen(self._workspace, self._runs))
         else:
-            self.nothing("the runs are still being read")
+            self.nothing(tr("the runs are still being read"))
 
     def _change(self, view: _View) -> None:
         self._view = view
@@ -191,7 +196,15 @@ def _time_unit(runs: Sequence[Compared]) -> tuple[float, str]:
     for name, seconds, most in _UNITS:
         if longest < most:
             return seconds, name
-    return _HOUR, "h"
+    return _HOUR, later("h")
+
+
+def _title(view: _View, kind: str) -> str:
+    """What is drawn over what, and how."""
+    shown, below = tr("bits/character") if view.bits else tr(kind), tr(_ACROSS[view.across])
+    if view.log:
+        return tr("validation {kind} over {below}, logarithmic", kind=shown, below=below)
+    return tr("validation {kind} over {below}, linear", kind=shown, below=below)
 
 
 def _place(point: Point, view: _View, unit: float) -> float:

@@ -11,6 +11,7 @@ from textual.widgets import Static
 from rnnbench.tui import actions
 from rnnbench.tui.panes.bars import KeyLine
 from rnnbench.tui.screens.dialog import DialogScreen
+from rnnbench.tui.words import tr
 from rnnbench.visible import visible
 
 
@@ -30,8 +31,10 @@ class ConfirmScreen(DialogScreen[bool]):
             yield Static(Content.styled(self.question, "bold"), markup=False)
             if self._consequence:
                 yield Static(Content.styled(self._consequence, "dim"), markup=False)
-            yield Static(_ANSWERS, markup=False, classes="answers")
+            yield Static(_answers(), markup=False, classes="answers")
         yield KeyLine()
 
 
-_ANSWERS = Content.assemble(("y", "bold $text-accent"), " yes     ", ("n", "bold $text-accent"), " or esc  no")
+def _answers() -> Content:
+    key = "bold $text-accent"
+    return Content.assemble(("y", key), f" {tr('yes')}     ", ("n", key), f" {tr('or esc  no')}")

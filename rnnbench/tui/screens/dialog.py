@@ -3,8 +3,10 @@
 from typing import ClassVar, TypeVar
 
 from textual import on
+from textual.dom import DOMNode
 from textual.screen import ModalScreen
 
+from rnnbench.tui.actions import Action
 from rnnbench.tui.panes.bars import KeyLine
 
 Result = TypeVar("Result")
@@ -18,6 +20,19 @@ class DialogScreen(ModalScreen[Result]):
     def on_mount(self) -> None:
         """Show the keys."""
         self.query_one(KeyLine).show_dialog(self.PLACE)
+
+    @property
+    def run_state(self) -> str:
+        """No action of a dialog depends on the state of a run."""
+        return ""
+
+    def places(self) -> tuple[str, ...]:
+        """Only the dialog: what lies below it waits."""
+        return (self.PLACE,)
+
+    def performer(self, action: Action) -> DOMNode:
+        """The dialog does what can be done in it."""
+        return self
 
     @on(KeyLine.Picked)
     async def _key_picked(self, event: KeyLine.Picked) -> None:

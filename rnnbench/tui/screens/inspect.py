@@ -25,19 +25,20 @@ from rnnbench.tui.panes.fields import LineInput
 from rnnbench.tui.screens import inspect_drawing as drawing
 from rnnbench.tui.screens.base import PlaceScreen
 from rnnbench.tui.widgets.coloured_text import ColouredText
+from rnnbench.tui.words import later, tr
 from rnnbench.visible import visible
 from rnnbench.workspace import Workspace
 
 _LANGUAGE_MODEL = "language_model"
 TEXT, UNITS, GATES = "text", "units", "gates"
-_VIEWS = {TEXT: "1 Text", UNITS: "2 Units", GATES: "3 Gates"}
+_VIEWS = {TEXT: later("1 Text"), UNITS: later("2 Units"), GATES: later("3 Gates")}
 _UNIT = re.compile(r"(\d+):(\d+)(:c)?", re.ASCII)
-_WAIT = "something is being computed; esc stops it"
+_WAIT = later("something is being computed; esc stops it")
 _BUSY = {
-    inspector.SURPRISAL: "reading the text ...  (esc stops it)",
-    inspector.UNIT: "following the unit ...  (esc stops it)",
-    inspector.UNITS: "looking for units that follow something ...  (esc stops it)",
-    inspector.GATES: "measuring the gates ...  (esc stops it)",
+    inspector.SURPRISAL: later("reading the text ...  (esc stops it)"),
+    inspector.UNIT: later("following the unit ...  (esc stops it)"),
+    inspector.UNITS: later("looking for units that follow something ...  (esc stops it)"),
+    inspector.GATES: later("measuring the gates ...  (esc stops it)"),
 }
 
 
@@ -71,13 +72,12 @@ class InspectScreen(PlaceScreen):
     def compose(self) -> ComposeResult:
         yield Static("", id="inspect-title", markup=False)
         with Horizontal(classes="inspect-row"):
-            yield Static("text", classes="inspect-label", markup=False)
-            yield LineInput(placeholder="a text to look at; enter reads it", id="inspect-text")
+            yield Static(tr("text"), classes="inspect-label", markup=False)
+            yield LineInput(placeholder=tr("a text to look at; enter reads it"), id="inspect-text")
         with Horizontal(classes="inspect-row"):
-            yield Static("file", classes="inspect-label", markup=False)
-            yield LineInput(
-                placeholder="or a file, whose opening is read and in which units are sought", id="inspect-file"
-            )
+            yield Static(tr("file"), classes="inspect-label", markup=False)
+            hint = tr("or a file, whose opening is read and in which units are sought")
+            yield LineInput(placeholder=hint, id="inspect-file")
         yield ColouredText(id="inspect-coloured")
         yield DataTable(cursor_type="row", zebra_stripes=False, id="inspect-table")
         yield Static("", id="inspect-legend", markup=False)
@@ -127,8 +127,8 @@ class InspectScreen(PlaceScreen):
         """Whether there is something to look into; says so where there is not."""
         if self._config is None or self._config.model.task == _LANGUAGE_MODEL:
             return self._config is not None
-        kind = self._config.model.task.replace("_", " ")
-        self.nothing(f"{self._run.name} is a {kind} run; only language models can be looked into")
+        name, kind = self._run.name, self._config.model.task.replace("_", " ")
+        self.nothing(tr("{name} is a {kind} run; only language models can be looked into", name=name, kind=kind))
         return False
 
     def _offer(self, text: str) -> None:
@@ -171,17 +171,17 @@ class InspectScreen(PlaceScreen):
 
     def _read(self, text: str) -> None:
         if not text:
-            self.nothing("there is no text to look at")
+            self.nothing(tr("there is no text to look at"))
             return
         if len(text) > inspect_texts.COLOURED:
-            self.say(f"only the first {inspect_texts.COLOURED:,} characters are read")
+            self.say(tr("only the first {count} characters are read", count=f"{inspect_texts.COLOURED:,}"))
         self._ask(Question(inspector.SURPRISAL, text[: inspect_texts.COLOURED]))
 
     # Questions and answers
 
     def _ask(self, question: Question) -> None:
         if self._is_language_model():
-            self._set_busy(_BUSY[question.what])
+            self._set_busy(tr(_BUSY[question.what]))
             self._asked = question
             self._inspector.ask(question)
 
@@ -189,7 +189,7 @@ class InspectScreen(PlaceScreen):
         """Read a text elsewhere, then go on with it, unless something else was begun."""
         if self._is_language_model():
             self._stop()
-            self._set_busy("reading ...  (esc stops it)")
+            self._set_busy(tr("reading ...  (esc stops it)"))
             turn = self._turn
             in_background(self, work, partial(self._if_still, turn, done), partial(self._if_still, turn, self._failed))
 
@@ -246,7 +246,7 @@ class InspectScreen(PlaceScreen):
     def action_view(self, view: str) -> None:
         """The coloured text, the units, or the gates; what is not known yet is asked for."""
         if self._busy:
-            self.nothing(_WAIT)
+            self.nothing(tr(_WAIT))
             return
         self._view = view
         if view == TEXT:
@@ -279,11 +279,11 @@ class InspectScreen(PlaceScreen):
         if text := self._text or self._entered():
             self._ask(Question(inspector.GATES, text[: inspect_texts.COLOURED]))
         else:
-            self.nothing("there is no text to look at")
+            self.nothing(tr("there is no text to look at"))
 
     def _fill_table(self, columns: Iterable[str], rows: Iterable[tuple[str, ...]]) -> None:
         """The widths are given: those that a table finds by itself may come after it was drawn."""
-        lines, table = [tuple(columns), *rows], self._table
+        lines, table = [tuple(map(tr, columns)), *rows], self._table
         table.clear(columns=True)
         for place, (label, *cells) in enumerate(zip(*lines, strict=True)):
             width = max(map(cell_len, (label, *cells)))
@@ -301,8 +301,8 @@ class InspectScreen(PlaceScreen):
         if self._reading is not None and self._view == TEXT:
             coloured = drawing.by_activity(self._activity) if self._activity else drawing.by_surprisal(self._reading)
             self._coloured.show(coloured)
-        views = [(f" {name} ", "reverse bold" if view == self._view else "") for view, name in _VIEWS.items()]
-        title = Content.assemble((f"Inspect {visible(self._run.name)}", "bold"), "  ", *views, "  ")
+        views = [(f" {tr(name)} ", "reverse bold" if view == self._view else "") for view, name in _VIEWS.items()]
+        title = Content.assemble((tr("Inspect {name}", name=visible(self._run.name)), "bold"), "  ", *views, "  ")
         self._put("#inspect-title", title + Content(drawing.summary(self._reading)))
         self._put("#inspect-legend", Content(self._busy) if self._busy else self._legend())
         self._put("#inspect-detail", self._detail())
@@ -313,7 +313,8 @@ class InspectScreen(PlaceScreen):
     def _legend(self) -> Content:
         if self._view == UNITS and self._search is not None:
             gone = drawing.absent(self._search)
-            return Content(f"nothing can follow, for it never changes: {gone}" if gone else "enter colours the text")
+            never = tr("nothing can follow, for it never changes: {properties}", properties=gone)
+            return Content(never if gone else tr("enter colours the text"))
         if self._view == TEXT and self._reading is not None:
             return drawing.legend(self._activity, digits=self._coloured.digits)
         return Content("")
@@ -324,15 +325,12 @@ class InspectScreen(PlaceScreen):
         if self._view == UNITS and self._search is not None:
             return self._unit_detail(self._search)
         if self._view == GATES and self._gates is not None:
-            return Content("the mean of each gate over the text; how often it is below 0.1 and above 0.9")
+            return Content(tr("the mean of each gate over the text; how often it is below 0.1 and above 0.9"))
         return Content("")
 
     def _unit_detail(self, search: Search) -> Content:
-        found, row = drawing.found_units(search), self._table.cursor_row
-        where = "the file" if self.query_one("#inspect-file", Input).value.strip() else "the validation text"
-        judged = f"searched r chose them, on one half of {where}; r: the other half"
-        meaning = f"{found[row][0].property}: {found[row][0].meaning}" if 0 <= row < len(found) else "nothing was found"
-        return Content(f"{visible(meaning)}\n{judged}")
+        in_file = bool(self.query_one("#inspect-file", Input).value.strip())
+        return drawing.unit_detail(search, self._table.cursor_row, in_file=in_file)
 
     @on(ColouredText.Moved)
     def _moved(self, event: ColouredText.Moved) -> None:
@@ -355,7 +353,7 @@ class InspectScreen(PlaceScreen):
     def _follow(self, unit: str) -> None:
         """Colour the text by a unit; a text that was not read yet has to be."""
         if self._reading is None:
-            self.nothing("read a text first (e, enter); then it can be coloured by a unit")
+            self.nothing(tr("read a text first (e, enter); then it can be coloured by a unit"))
         else:
             self._ask(Question(inspector.UNIT, self._text, unit))
 
@@ -363,7 +361,7 @@ class InspectScreen(PlaceScreen):
         """The unit beside the one that colours the text, round and round its layer; the first one where none does."""
         pending = self._asked.unit if self._asked is not None else ""
         if self._busy and not pending:
-            self.nothing(_WAIT)
+            self.nothing(tr(_WAIT))
         elif self._config is not None:
             unit = pending or (self._activity.unit if self._activity else "")  # keys may come faster than answers
             self._follow(_beside(unit, by, self._config.model.hidden))
@@ -383,7 +381,7 @@ class InspectScreen(PlaceScreen):
         if self._busy:
             self._stop()
             self._set_busy("")
-            self.say("stopped")
+            self.say(tr("stopped"))
         elif isinstance(self.focused, Input) and self._reading is not None:
             self._focus_view()
         else:

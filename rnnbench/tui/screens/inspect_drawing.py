@@ -11,11 +11,12 @@ from rnnbench.runs.ramp import Scale
 from rnnbench.tui.cells import cut, padded
 from rnnbench.tui.inspector import Activity, Alternative, Followed, Follower, Gates, Reading, Search, Token
 from rnnbench.tui.widgets.coloured_text import Coloured
+from rnnbench.tui.words import later, tr
 from rnnbench.visible import visible
 
 BITS = Scale(0.0, 1.0)
-UNIT_COLUMNS = ("property", "unit", "r", "searched r")
-GATE_COLUMNS = ("layer", "gate", "mean", "below 0.1", "above 0.9")
+UNIT_COLUMNS = (later("property"), later("unit"), "r", later("searched r"))
+GATE_COLUMNS = (later("layer"), later("gate"), later("mean"), later("below 0.1"), later("above 0.9"))
 _BLOCKS = " ▏▎▍▌▋▊▉█"
 _BAR = 40  # cells, at most
 _NAME = 16  # cells of a token in the list of alternatives
@@ -35,12 +36,13 @@ def by_activity(activity: Activity) -> Coloured:
 def legend(activity: Activity | None, *, digits: bool) -> Content:
     """What the levels mean."""
     if activity is None:
-        meaning = "surprisal in bits; 9 is all from 9 on"
+        meaning = tr("surprisal in bits; 9 is all from 9 on")
     else:
         values = activity.values or [0.0]
-        meaning = f"unit {activity.unit}: 0 is {min(values):.3f}, 9 is {max(values):.3f}"
+        low, high = f"{min(values):.3f}", f"{max(values):.3f}"
+        meaning = tr("unit {unit}: 0 is {low}, 9 is {high}", unit=activity.unit, low=low, high=high)
     if digits:
-        return Content(f"the digit below a token: {meaning}")
+        return Content(tr("the digit below a token: {meaning}", meaning=meaning))
     levels = [(f" {level} ", _style(level)) for level in range(ramp.LEVELS)]
     return Content.assemble(*levels, f"  {meaning}")
 
@@ -56,10 +58,11 @@ def summary(reading: Reading | None) -> str:
         return ""
     found = []
     if reading.bits_per_character is not None:
-        found.append(f"{reading.bits_per_character:.3f} bits/character")
+        found.append(tr("{n} bits/character", n=f"{reading.bits_per_character:.3f}"))
     if reading.perplexity is not None:
-        found.append(f"perplexity {figure(reading.perplexity)}")
-    return "  ".join([*found, f"{len(reading.tokens):,} tokens", f"step {reading.checkpoint:,}"])
+        found.append(tr("perplexity {n}", n=figure(reading.perplexity)))
+    counts = [tr("{n} tokens", n=f"{len(reading.tokens):,}"), tr("step {n}", n=f"{reading.checkpoint:,}")]
+    return "  ".join([*found, *counts])
 
 
 def detail(reading: Reading, place: int, activity: Activity | None, width: int) -> Content:
@@ -73,14 +76,17 @@ def detail(reading: Reading, place: int, activity: Activity | None, width: int) 
 
 def _figures(reading: Reading, place: int, activity: Activity | None) -> Content:
     token = reading.tokens[place]
-    active = ""
+    parts = []
     if activity is not None and place < len(activity.tokens):
-        active = f"unit {activity.unit} {activity.tokens[place].activation:+.3f}   "
-    rest = (
-        f"   {active}surprisal {token.surprisal_nats / math.log(2):.2f} bits   rank {token.rank:,}   "
-        f"probability {math.exp(-token.surprisal_nats):.3g}   token {place + 1:,}"
-    )
-    return Content.assemble((quoted(token.text), "bold $text-primary"), rest)
+        value = f"{activity.tokens[place].activation:+.3f}"
+        parts.append(tr("unit {unit} {value}", unit=activity.unit, value=value))
+    parts += [
+        tr("surprisal {n} bits", n=f"{token.surprisal_nats / math.log(2):.2f}"),
+        tr("rank {n}", n=f"{token.rank:,}"),
+        tr("probability {n}", n=f"{math.exp(-token.surprisal_nats):.3g}"),
+        tr("token {n}", n=f"{place + 1:,}"),
+    ]
+    return Content("   ").join([Content.styled(quoted(token.text), "bold $text-primary"), *map(Content, parts)])
 
 
 def _bar(alternative: Alternative, token: Token, width: int) -> Content:
@@ -106,14 +112,28 @@ def unit_rows(search: Search) -> Iterator[tuple[str, ...]]:
     """The table of units; a property is named once."""
     before = None
     for each, follower in found_units(search):
-        name = "" if each is before else visible(each.property)
+        name = "" if each is before else visible(tr(each.property))
         yield name, visible(follower.unit), f"{follower.r:+.3f}", f"{follower.searched_r:+.3f}"
         before = each
 
 
+def unit_detail(search: Search, row: int, *, in_file: bool) -> Content:
+    """What the property of a row means, and in which text its units were found."""
+    found = found_units(search)
+    if 0 <= row < len(found):
+        meaning = f"{visible(tr(found[row][0].property))}: {visible(tr(found[row][0].meaning))}"
+    else:
+        meaning = tr("nothing was found")
+    if in_file:
+        judged = tr("searched r chose them, on one half of the file; r: the other half")
+    else:
+        judged = tr("searched r chose them, on one half of the validation text; r: the other half")
+    return Content(f"{meaning}\n{judged}")
+
+
 def absent(search: Search) -> str:
     """The properties that no unit can follow in this text."""
-    return ", ".join(visible(each.property) for each in search.properties if not each.units)
+    return ", ".join(visible(tr(each.property)) for each in search.properties if not each.units)
 
 
 def gate_rows(gates: Gates) -> Iterator[tuple[str, ...]]:
@@ -121,7 +141,7 @@ def gate_rows(gates: Gates) -> Iterator[tuple[str, ...]]:
     for use in gates.gates:
         yield (
             str(use.layer),
-            visible(use.gate),
+            visible(tr(use.gate)),
             f"{use.mean:.3f}",
             f"{use.closed * 100:.1f} %",
             f"{use.open * 100:.1f} %",

@@ -14,6 +14,7 @@ from rnnbench.runs.figures import CLOZE, SEQ2SEQ
 from rnnbench.tui import actions
 from rnnbench.tui.panes.bars import KeyLine
 from rnnbench.tui.screens.dialog import DialogScreen
+from rnnbench.tui.words import tr
 from rnnbench.visible import visible
 
 
@@ -59,9 +60,10 @@ class SamplesScreen(DialogScreen[None]):
     def _show(self) -> None:
         steps, box = self._steps(), self.query_one("#samples")
         found = [sample for sample in self._samples() if sample.step == self._step]
-        box.border_title = f"Samples at step {self._step:,}" if found else "Samples"
-        box.border_subtitle = f"{steps.index(self._step) + 1} of {len(steps)}" if found else ""
-        shown = [self._text(sample) for sample in found] or [Content("There are no samples yet.")]
+        box.border_title = tr("Samples at step {n}", n=f"{self._step:,}") if found else tr("Samples")
+        place = steps.index(self._step) + 1 if found else 0
+        box.border_subtitle = tr("{place} of {count}", place=place, count=len(steps)) if found else ""
+        shown = [self._text(sample) for sample in found] or [Content(tr("There are no samples yet."))]
         self.query_one("#samples-text", Static).update(Content("\n\n").join(shown))
         box.scroll_home(animate=False)
 

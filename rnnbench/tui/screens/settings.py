@@ -15,6 +15,7 @@ from rnnbench.tui import actions
 from rnnbench.tui.panes.bars import KeyLine
 from rnnbench.tui.panes.fields import LABEL_WIDTH, LineInput
 from rnnbench.tui.screens.dialog import DialogScreen
+from rnnbench.tui.words import tr
 from rnnbench.visible import visible
 
 Changes = tuple[Setting, ...]
@@ -34,7 +35,7 @@ class SettingsScreen(DialogScreen[Changes]):
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog") as box:
-            box.border_title = f"Settings of {visible(self._run_name)}"
+            box.border_title = tr("Settings of {name}", name=visible(self._run_name))
             for item in self._present:
                 with Horizontal(classes="field"):
                     yield Static(f"{item.title:<{LABEL_WIDTH}}", classes="setting-label", markup=False)
@@ -45,8 +46,10 @@ class SettingsScreen(DialogScreen[Changes]):
 
     def _note(self) -> str:
         """What the numbers mean where that is not plain."""
-        now = f" The last step was made with {self._rate_now:.3g}." if self._rate_now is not None else ""
-        return f"The schedule goes on: it scales the learning rate.{now} The clipping can be off."
+        goes_on = tr("The schedule goes on: it scales the learning rate. The clipping can be off.")
+        if self._rate_now is None:
+            return goes_on
+        return f"{goes_on} " + tr("The last step was made with {rate}.", rate=f"{self._rate_now:.3g}")
 
     @on(Input.Submitted)
     def _entered(self, event: Input.Submitted) -> None:
@@ -59,7 +62,7 @@ class SettingsScreen(DialogScreen[Changes]):
             if changes:
                 self.dismiss(changes)
             else:
-                self._complain("nothing is different yet")
+                self._complain(tr("nothing is different yet"))
 
     def _changes(self) -> Changes:
         """What was changed. Raises UsageError for a value that cannot be."""

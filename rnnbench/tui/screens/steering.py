@@ -13,6 +13,8 @@ from rnnbench.tui.background import in_background
 from rnnbench.tui.screens.base import PlaceScreen
 from rnnbench.tui.screens.control import RunControl
 from rnnbench.tui.screens.settings import Changes, SettingsScreen
+from rnnbench.tui.terms import told_of
+from rnnbench.tui.words import tr
 from rnnbench.workspace import Workspace
 
 
@@ -36,23 +38,23 @@ class SteeringScreen(PlaceScreen):
     def action_stop(self) -> None:
         """Stop the open run."""
         if self.attachment is None or not self.attachment.is_training:
-            self.nothing("no run is training here")
+            self.nothing(tr("no run is training here"))
         else:
             self._control.stop(self.attachment.run)
 
     def action_resume(self) -> None:
         """Go on with the open run."""
         if self.attachment is None:
-            self.nothing("no run is open")
+            self.nothing(tr("no run is open"))
         elif self.attachment.state == PAUSED:
             self.action_go_on()
         elif self.attachment.is_training:
-            self.nothing(f"{self.attachment.run.name} is training already")
+            self.nothing(tr("{name} is training already", name=self.attachment.run.name))
         else:
             self._control.resume(self.attachment.run.name, self._resumed)
 
     def _resumed(self, job: Job) -> None:
-        self.say(f"resuming {job.run.name}")
+        self.say(tr("resuming {name}", name=job.run.name))
         self.open(job.run, job)
 
     def action_pause(self) -> None:
@@ -74,11 +76,11 @@ class SteeringScreen(PlaceScreen):
     def _wish(self, *asked: Wish) -> None:
         """Ask for something that the log will say was done; or say why not."""
         if self.attachment is None or self.attachment.state not in TRAINED:
-            self.nothing("no run is training here")
+            self.nothing(tr("no run is training here"))
             return
         for wish in asked:
             if reason := wishes.refusal(wish, self.attachment.state):
-                self.nothing(f"{self.attachment.run.name} {reason}")
+                self.nothing(told_of(self.attachment.run.name, reason))
                 return
             self.attachment.expect(wish)
         self._control.wish(self.attachment.run, *asked)
@@ -92,7 +94,7 @@ class SteeringScreen(PlaceScreen):
         """Other settings for the open run."""
         attachment = self.attachment
         if attachment is None or attachment.state not in TRAINED:
-            self.nothing("no run is training here: these settings are changed while it does")
+            self.nothing(tr("no run is training here: these settings are changed while it does"))
         else:
             in_background(self, attachment.run.config, partial(self._show_settings, attachment), self.fail)
 

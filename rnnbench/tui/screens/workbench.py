@@ -9,7 +9,6 @@ from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
 from textual.dom import DOMNode
-from textual.events import DescendantFocus, Resize
 
 from rnnbench.config import RunConfig
 from rnnbench.errors import ExitCode, RnnbenchError, UsageError
@@ -22,23 +21,25 @@ from rnnbench.tui.attachment import Attachment, JobEnded
 from rnnbench.tui.background import in_background
 from rnnbench.tui.form import CORPUS
 from rnnbench.tui.messages import EventsArrived, StateChanged
+from rnnbench.tui.notifying import SeenTraining
 from rnnbench.tui.panes.bars import PaneTabs
 from rnnbench.tui.panes.corpora import CorporaPane
 from rnnbench.tui.panes.generate import GeneratePane
 from rnnbench.tui.panes.model import ModelPane
-from rnnbench.tui.panes.pane import Pane, pane_of
 from rnnbench.tui.panes.training import STATE_STYLES, TrainingPane
+from rnnbench.tui.screens.arranging import ArrangingScreen
+from rnnbench.tui.screens.beside import QUEUE, START, BesideScreen
 from rnnbench.tui.screens.command import CommandScreen
-from rnnbench.tui.screens.confirm import ConfirmScreen
-from rnnbench.tui.screens.steering import SteeringScreen
+from rnnbench.tui.screens.experiment import ExperimentScreen
+from rnnbench.tui.screens.queueing import QueueingScreen
+from rnnbench.tui.words import tr
 from rnnbench.visible import visible
 from rnnbench.workspace import Workspace
 
-WIDE_COLUMNS, TALL_ROWS = 100, 24
 _ORDERLY = (ExitCode.DONE, ExitCode.HUNG_UP, ExitCode.INTERRUPTED, ExitCode.TERMINATED)
 
 
-class WorkbenchScreen(SteeringScreen):
+class WorkbenchScreen(ArrangingScreen, ExperimentScreen, QueueingScreen):
     """Four panes side by side, or one at a time where there is no room for that."""
 
     BINDINGS: ClassVar[list[BindingType]] = actions.bindings(actions.WORKBENCH)
@@ -46,7 +47,6 @@ class WorkbenchScreen(SteeringScreen):
     def __init__(self, workspace: Workspace, run: str | None = None) -> None:
         super().__init__(workspace)
         self._wanted = run
-        self._active = actions.CORPORA
 
     def compose(self) -> ComposeResult:
         yield PaneTabs()
@@ -64,24 +64,13 @@ class WorkbenchScreen(SteeringScreen):
         self.pane(self._active).enter()
         self.show_keys()
         in_background(self, self._first_run, self._first_run_found, self.fail)
+        self.keep_queue_going()
 
     def on_unmount(self) -> None:
         if self.attachment is not None:
             self.attachment.close()
 
     # Panes
-
-    def pane(self, name: str) -> Pane:
-        """The pane of that name."""
-        return self.query_one(f"#{name}", Pane)
-
-    @property
-    def _corpora(self) -> CorporaPane:
-        return self.query_one(CorporaPane)
-
-    @property
-    def _model(self) -> ModelPane:
-        return self.query_one(ModelPane)
 
     @property
     def _training(self) -> TrainingPane:
@@ -98,48 +87,7 @@ class WorkbenchScreen(SteeringScreen):
         return self if actions.WORKBENCH in action.where else self.pane(action.where[0])
 
     def about(self) -> str:
-        return self.pane(self._active).ABOUT
-
-    def on_resize(self, event: Resize) -> None:
-        self._arrange()
-
-    def _arrange(self) -> None:
-        """Lay the panes out for the size: the same four widgets, in columns or one at a time."""
-        wide = self.size.width >= WIDE_COLUMNS and self.size.height >= TALL_ROWS
-        self.set_class(not wide, "-tabs")
-        for column in self.query("#left, #right"):
-            panes = [child for child in column.children if isinstance(child, Pane)]
-            for pane in panes:
-                pane.display = wide or self._active == pane.NAME
-                pane.set_class(self._active == pane.NAME, "-active")
-            column.display = wide or any(self._active == pane.NAME for pane in panes)
-        self.query_one(PaneTabs).show(self._active)
-        self._summarise()
-
-    def _activate(self, name: str) -> None:
-        if name != self._active:
-            self._active = name
-            self._arrange()
-
-    def on_descendant_focus(self, event: DescendantFocus) -> None:
-        super().on_descendant_focus(event)
-        pane = pane_of(event.widget)
-        if pane is not None:
-            self._activate(pane.NAME)
-
-    @on(PaneTabs.Picked)
-    def _tab_picked(self, event: PaneTabs.Picked) -> None:
-        event.stop()
-        self.action_show_pane(event.name)
-
-    def action_show_pane(self, name: str) -> None:
-        """Go to a pane."""
-        self._activate(name)
-        self.pane(name).enter()
-
-    def action_leave_field(self) -> None:
-        """Out of a text field, so that single keys are actions."""
-        self.pane(self._active).hold_focus()
+        return self.pane(self._active).about()
 
     # The form and the corpora
 
@@ -147,19 +95,18 @@ class WorkbenchScreen(SteeringScreen):
     def _corpus_chosen(self, event: CorporaPane.Chosen) -> None:
         event.stop()
         self._model.choose_corpus(event.path)
-        self.say(f"{event.path.name} is chosen")
+        self.say(tr("{name} is chosen", name=event.path.name))
 
     @on(CorporaPane.ReadAs)
     def _read_as(self, event: CorporaPane.ReadAs) -> None:
         event.stop()
         self._model.choose(event.key, event.value)
-        self.say(f"{event.key} is {event.value}")
+        self.say(tr("{key} is {value}", key=event.key, value=event.value))
 
     @on(CorporaPane.Told)
     def _corpus_told(self, event: CorporaPane.Told) -> None:
         event.stop()
-        description = self._corpora.chosen_description
-        self._model.show_vocabulary(description.vocabulary_size if description else None)
+        self._model.show_description(self._corpora.chosen_description)
 
     @on(ModelPane.Changed)
     def _form_changed(self, event: ModelPane.Changed) -> None:
@@ -219,8 +166,8 @@ class WorkbenchScreen(SteeringScreen):
             in_background(self, run.config, partial(self._fill_form, run.name), self.fail)
 
     def _fill_form(self, name: str, config: RunConfig) -> None:
-        self._model.fill(config)
-        self.say(f"the form is filled from run {name}")
+        self._model.fill(config, name)
+        self.say(tr("the form is filled from run {name}", name=name))
 
     def _close_run(self) -> None:
         if self.attachment is not None:
@@ -248,6 +195,8 @@ class WorkbenchScreen(SteeringScreen):
     def _state_changed(self, event: StateChanged) -> None:
         if attachment := self._attached(event.run_name):
             attachment.take_state(event.state)
+            if event.state in TRAINED:
+                self.post_message(SeenTraining(attachment.run))
             self._run_moved()
 
     @on(JobEnded)
@@ -260,8 +209,8 @@ class WorkbenchScreen(SteeringScreen):
 
     def _trainer_said(self, tail: str) -> None:
         """The last line of a trainer that left with an error: it may have left before it could write an event."""
-        last = next((line for line in reversed(tail.splitlines()) if line.strip()), "the trainer left without a word")
-        self.fail(RnnbenchError(last.removeprefix("rnnbench: ")))
+        last = next((line for line in reversed(tail.splitlines()) if line.strip()), "")
+        self.fail(RnnbenchError(last.removeprefix("rnnbench: ") or tr("the trainer left without a word")))
 
     def _run_moved(self) -> None:
         self._training.touch([])
@@ -276,12 +225,12 @@ class WorkbenchScreen(SteeringScreen):
             self.status.summarise(Content(""))
             return
         state, progress = attachment.state, attachment.progress
-        name = perplexity_name(progress.task)
+        name = tr(perplexity_name(progress.task))
         best = f"  {name} {figure(progress.best.score.perplexity)}" if progress.best else ""
-        step = f"  step {progress.step:,}" if progress.step else ""
+        step = "  " + tr("step {n}", n=f"{progress.step:,}") if progress.step else ""
         self.status.summarise(
             Content.assemble(
-                (visible(attachment.run.name), "bold"), " ", (state, STATE_STYLES.get(state, "")), step, best
+                (visible(attachment.run.name), "bold"), " ", (tr(state), STATE_STYLES.get(state, "")), step, best
             )
         )
 
@@ -298,22 +247,35 @@ class WorkbenchScreen(SteeringScreen):
         if attachment is None or attachment.state not in TRAINED:
             self._control.start(config, name, self._started)
             return
-        does = "is paused" if attachment.state == PAUSED else "is still training"
-        question = f"{attachment.run.name} {does}. Start {name} beside it?"
-        self.app.push_screen(
-            ConfirmScreen(question, "Both will be slower. The running one goes on when another is opened."),
-            lambda yes: self._control.start(config, name, self._started) if yes else None,
-        )
+        open_run = attachment.run.name
+        if attachment.state == PAUSED:
+            question = tr("{open} is paused. Start {name} beside it?", open=open_run, name=name)
+        else:
+            question = tr("{open} is still training. Start {name} beside it?", open=open_run, name=name)
+
+        def answered(answer: str | None) -> None:
+            if answer == START:
+                self._control.start(config, name, self._started)
+            elif answer == QUEUE:
+                self.queue(config, name)
+
+        consequence = tr("Both will be slower. The running one goes on when another is opened.")
+        self.app.push_screen(BesideScreen(question, consequence), answered)
+
+    def offered(self) -> tuple[RunConfig, str]:
+        """What the form says, under a name that is free now."""
+        self._model.refresh_name()
+        return self._model.request()
 
     def _started(self, job: Job) -> None:
-        self.say(f"started {job.run.name}")
+        self.say(tr("started {name}", name=job.run.name))
         self.open(job.run, job)
         self.action_show_pane(actions.TRAINING)
 
     def action_train_on(self) -> None:
         """Fill the form for a run that goes on where a finished one ended."""
         if self.attachment is None or self.attachment.state != FINISHED:
-            self.nothing("no finished run is open")
+            self.nothing(tr("no finished run is open"))
         else:
             run = self.attachment.run
             in_background(self, run.config, partial(self._offer_more, run.name), self.fail)
@@ -322,15 +284,18 @@ class WorkbenchScreen(SteeringScreen):
         begins = self._model.fill_to_train_on(name, config)
         self._activate(actions.MODEL)
         self._model.enter_budget()
-        how = "begins with its weights" if begins else "begins anew, as pairs must"
-        self.say(f"{name} has finished; this new run {how}: set a budget, esc, s")
+        if begins:
+            said = tr("{name} has finished; this new run begins with its weights: set a budget, esc, s", name=name)
+        else:
+            said = tr("{name} has finished; this new run begins anew, as pairs must: set a budget, esc, s", name=name)
+        self.say(said)
 
     def action_show_samples(self) -> None:
         """Page through what the open run wrote."""
         from rnnbench.tui.screens.samples import SamplesScreen
 
         if (attachment := self.attachment) is None:
-            self.nothing("no run is open")
+            self.nothing(tr("no run is open"))
         else:
             self.app.push_screen(SamplesScreen(lambda: attachment.progress.samples, attachment.progress.task))
 
@@ -339,7 +304,7 @@ class WorkbenchScreen(SteeringScreen):
         from rnnbench.tui.screens.inspect import InspectScreen  # its table is not needed for the first screen
 
         if (attachment := self.attachment) is None:
-            self.nothing("no run is open")
+            self.nothing(tr("no run is open"))
         else:
             last = attachment.progress.samples[-1:]
             text = last[0].prompt + last[0].text if last else ""

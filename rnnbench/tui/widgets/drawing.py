@@ -1,150 +1,91 @@
-"""Curves as rows of characters: braille dots, or plain ASCII."""
+"""A chart as rows of characters: legend, curves over level lines between two axes."""
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from itertools import cycle
+from dataclasses import dataclass, replace
 
 from rich.cells import cell_len, set_cell_size
 
-from rnnbench.runs.figures import figure
 from rnnbench.tui.widgets import scale as axes
-from rnnbench.tui.widgets.envelope import Envelope
+from rnnbench.tui.widgets.canvas import DASHES, Canvas, sample
+from rnnbench.tui.widgets.envelope import Column, Envelope, window_columns, window_extremes
+from rnnbench.tui.widgets.legend import Piece, last_values, legend, lines, steps_in, values_at
+from rnnbench.tui.widgets.parts import MUTED, PLAIN, Look, Mark, Row, Rule, Series
 from rnnbench.tui.widgets.scale import Scale
-from rnnbench.visible import visible
+from rnnbench.tui.widgets.step_axis import step_axis
+from rnnbench.tui.widgets.window import WHOLE, View, Window
+from rnnbench.tui.words import tr
 
-Row = list[tuple[str, str]]
-"""A line of a drawing: pieces of text, each with the name of its style."""
+__all__ = ["DASHES", "MUTED", "PLAIN", "Look", "Mark", "Picture", "Row", "Rule", "Series", "draw", "paint", "sample"]
 
-PLAIN, MUTED = "", "axis"
-_LEFT_DOTS, _RIGHT_DOTS = (0x40, 0x04, 0x02, 0x01), (0x80, 0x20, 0x10, 0x08)  # from the lowest dot to the highest
-_ASCII_CURVES, _ASCII_RULES = "*o+x#%@&", "-=~"
-_RULES = "╌┈┄"
-DASHES = ("1", "11111000", "1100", "111110011100", "100000", "111111111100")
-"""How curves are broken up, dot by dot; the first is not."""
+CROSS = "$text-accent"
 _SIGN_EVERY, _SIGN_FIRST = 24, 4  # columns
-_NAME_LIMIT = 40
 _NARROWEST_LABELS = 3
 _SMALLEST_WIDTH, _SMALLEST_HEIGHT = 20, 4
+_COARSE = 10  # steps: a narrower window is told with parts of them
+_PLAINLY, _NOTHING = Look(), Window(0.0, 1.0)
+_TALL = 8  # rows, from which on there is room for a second line of values
 
 
 @dataclass(frozen=True)
-class Series:
-    """A curve: perplexities over steps. Pass the same growing sequences again and again: only new points are read.
+class Chart:
+    """What is to be drawn: curves with their envelopes, level lines, and marks.
 
-    `dash` numbers a pattern of DASHES, and `sign`, one cell wide, is written on the curve here and there: two ways to
-    tell curves apart without colours.
+    `view` says which part, `follows` that this part keeps to the end, `beside` what else there is to say of the step
+    under the cross-hair; `empty` takes the place of the curves as long as there is none.
     """
 
-    name: str
-    steps: Sequence[float]
-    values: Sequence[float]
-    style: str
-    dash: int = 0
-    sign: str = ""
+    series: Sequence[Series]
+    envelopes: Sequence[Envelope]
+    rules: Sequence[Rule] = ()
+    marks: Sequence[Mark] = ()
+    look: Look = _PLAINLY
+    view: View = WHOLE
+    follows: bool = False
+    beside: str = ""
+    empty: str = ""
+
+    @property
+    def whole(self) -> Window:
+        """From step 0 to a round number not before the last."""
+        return Window(0.0, axes.round_up(max((item.steps[-1] for item in self.series if item.steps), default=0.0)))
+
+    @property
+    def window(self) -> Window:
+        """The steps that are seen."""
+        return self.view.shown(self.whole)
 
 
 @dataclass(frozen=True)
-class Rule:
-    """A horizontal line, such as the perplexity of a baseline."""
+class Picture:
+    """A drawn chart. `columns` cells of it are for curves, the first of them in cell `indent`; none without curves."""
 
-    name: str
-    value: float
-    style: str
+    rows: list[Row]
+    indent: int = 0
+    columns: int = 0
+    dots: int = 1
+    window: Window = _NOTHING
 
+    @property
+    def pitch(self) -> float:
+        """Steps from one cell to the next."""
+        return self.window.width / max(self.columns * self.dots - 1, 1) * self.dots
 
-@dataclass(frozen=True)
-class Look:
-    """How to draw: the perplexity axis logarithmic or not, with braille or with ASCII only.
+    def column(self, step: float) -> int:
+        """The column that a step is in; also one that is not seen."""
+        return math.floor((step - self._begin) / self.pitch)
 
-    A `title` stands above the curves in place of their legend; `across` names the axis below them.
-    """
+    def span(self, column: int) -> tuple[float, float]:
+        """The first step of a column, and the first of the next."""
+        return self._begin + column * self.pitch, self._begin + (column + 1) * self.pitch
 
-    log: bool = True
-    ascii: bool = False
-    title: str = ""
-    across: str = "step"
-
-    def curve_mark(self, index: int) -> str:
-        """The legend's sign for a curve; in ASCII also what it is drawn with."""
-        return _ASCII_CURVES[index % len(_ASCII_CURVES)] if self.ascii else "━"
-
-    def rule_mark(self, index: int) -> str:
-        """What a rule is drawn with."""
-        marks = _ASCII_RULES if self.ascii else _RULES
-        return marks[index % len(marks)]
+    @property
+    def _begin(self) -> float:
+        return self.window.left - self.pitch / self.dots / 2
 
 
-def _braille(left: int, right: int) -> str:
-    dots = sum(_LEFT_DOTS[bit] for bit in range(4) if left >> bit & 1)
-    return chr(0x2800 + dots + sum(_RIGHT_DOTS[bit] for bit in range(4) if right >> bit & 1))
-
-
-_BRAILLE = [[_braille(left, right) for right in range(16)] for left in range(16)]
-
-
-class Canvas:
-    """Dots, each column of them one integer whose lowest bit is the lowest dot."""
-
-    def __init__(self, width: int, height: int, look: Look, mark: str, dash: int = 0) -> None:
-        self.width, self.height = width, height
-        self._look, self._mark = look, mark
-        self._dash = DASHES[0 if look.ascii else dash % len(DASHES)]
-        self.dots_across, self.dots_up = (width, height) if look.ascii else (2 * width, 4 * height)
-        self._bits = [0] * self.dots_across
-
-    def fill(self, column: int, one: int, other: int) -> None:
-        """Set the dots of a column from `one` to `other`, both included."""
-        low, high = (one, other) if one <= other else (other, one)
-        self._bits[column] |= ((2 << (high - low)) - 1) << low
-
-    def join(self, left: int, here: int, right: int, there: int) -> None:
-        """A line of dots without holes from dot `here` in column `left` to dot `there` in column `right`."""
-        at = here
-        for column in range(left, right):
-            following = here + round((there - here) * (column + 1 - left) / (right - left))
-            middle = (at + following) // 2
-            self.fill(column, at, middle)
-            self.fill(column + 1, middle, following)
-            at = following
-
-    def cells(self) -> Iterator[tuple[int, int, str]]:
-        """Every cell with a dot in it: row from the top, column, character."""
-        across, up = self.dots_across // self.width, self.dots_up // self.height
-        bits = [column & mask for column, mask in zip(self._bits, cycle(self._masks()))]
-        for column in range(self.width):
-            left, right = bits[column * across], bits[column * across + across - 1]
-            rest, row = left | right, self.height - 1
-            while rest:  # no further up than the highest dot: most of a chart is empty
-                if rest & (1 << up) - 1:
-                    shift = up * (self.height - 1 - row)
-                    yield row, column, self._character(left >> shift & 15, right >> shift & 15)
-                rest, row = rest >> up, row - 1
-
-    def _masks(self) -> list[int]:
-        """The dots that a dashed curve may have, column by column until they repeat. They run along falling lines as
-        well as along level ones, so that a steep curve is dashed and does not vanish."""
-        period = len(self._dash)
-        return [
-            sum(1 << dot for dot in range(self.dots_up) if self._dash[(column - dot) % period] == "1")
-            for column in range(period)
-        ]
-
-    def signs(self, first: int, every: int) -> Iterator[tuple[int, int]]:
-        """Row and column of cells on the curve, one in `every` columns; the last one of a curve too short for that."""
-        across, up = self.dots_across // self.width, self.dots_up // self.height
-        bits = [self._bits[at] | self._bits[at + across - 1] for at in range(0, self.dots_across, across)]
-        drawn = [column for column, dots in enumerate(bits) if dots]
-        for column in [column for column in drawn if column % every == first % every] or drawn[-1:]:
-            yield self.height - 1 - (bits[column].bit_length() - 1) // up, column
-
-    def _character(self, left: int, right: int) -> str:
-        return self._mark if self._look.ascii else _BRAILLE[left][right]
-
-
-def trace(canvas: Canvas, envelope: Envelope, left: float, right: float, scale: Scale) -> None:
-    """Draw an envelope: every column from its lowest to its highest value, neighbours joined, gaps left open."""
-    columns = list(envelope.columns(left, right, canvas.dots_across))
+def trace(canvas: Canvas, columns: list[tuple[int, Column]], scale: Scale) -> None:
+    """Draw a curve: every column from its lowest to its highest value, neighbours joined, gaps left open."""
     if len(columns) == 1:
         columns = [(index, columns[0][1]) for index in _around(columns[0][0], canvas.dots_across)]
     top = canvas.dots_up - 1
@@ -164,37 +105,6 @@ def _around(index: int, count: int) -> range:
     return range(max(index - 1, 0), min(index + 2, count))
 
 
-def sample(dash: int, width: int) -> str:
-    """A piece of a curve with that dash, as it is drawn."""
-    canvas = Canvas(width, 1, Look(), "", dash)
-    for column in range(canvas.dots_across):
-        canvas.fill(column, 1, 1)
-    row = [" "] * width
-    for _, column, character in canvas.cells():
-        row[column] = character
-    return "".join(row)
-
-
-def legend(series: Sequence[Series], rules: Sequence[Rule], width: int, look: Look) -> Row:
-    """One line with the last value of every curve and the value of every rule; what does not fit is left out."""
-    entries = [
-        (look.curve_mark(i), item.name, item.values[-1], item.style) for i, item in enumerate(series) if item.values
-    ]
-    entries += [(look.rule_mark(i), rule.name, rule.value, rule.style) for i, rule in enumerate(rules)]
-    texts = [f"{mark} {visible(name, limit=_NAME_LIMIT)} {figure(value)}" for mark, name, value, _ in entries]
-    row: Row = []
-    left = width
-    for text, (*_, style) in zip(texts, entries, strict=True):
-        gap = 2 if row else 0
-        if cell_len(text) + gap > left:
-            break
-        row += [(" " * gap, PLAIN), (text, style)]
-        left -= cell_len(text) + gap
-    if sum(cell_len(text) + 2 for text in texts) + 10 <= width:
-        row = [("perplexity  ", MUTED), *row]
-    return row
-
-
 def draw(
     series: Sequence[Series],
     envelopes: Sequence[Envelope],
@@ -204,29 +114,97 @@ def draw(
     look: Look,
     empty: str,
 ) -> list[Row]:
-    """The whole chart in `height` rows: legend, curves with the perplexity axis at their left, steps below.
+    """The whole of some curves in `height` rows: legend, curves with the perplexity axis at their left, steps below."""
+    return paint(Chart(series, envelopes, rules, look=look, empty=empty), width, height).rows
 
-    The text `empty` takes the place of the curves as long as there is none.
-    """
-    head = [(set_cell_size(look.title, width).rstrip(), MUTED)] if look.title else legend(series, rules, width, look)
-    plot_height = height - 2
-    lows, highs = [item.low for item in envelopes], [item.high for item in envelopes]
-    if math.isinf(min(lows, default=math.inf)) or width < _SMALLEST_WIDTH or height < _SMALLEST_HEIGHT:
-        return _without_curves(head, width, height, empty if math.isinf(min(lows, default=math.inf)) else "")
-    levels = [rule.value for rule in rules if 0 < rule.value < math.inf]
-    scale = axes.scale_around(min(lows + levels), max(highs + levels), log=look.log)
-    gutter = _gutter(scale, plot_height, look)
-    across = width - cell_len(gutter[0])
-    left, right = _step_range(series)
-    canvases = []
-    for index, envelope in enumerate(envelopes):
-        canvas = Canvas(across, plot_height, look, look.curve_mark(index), series[index].dash)
-        trace(canvas, envelope, left, right, scale)
-        canvases.append((canvas, series[index]))
-    rows = _layered(_rule_rows(rules, scale, plot_height, look), canvases, across)
-    body = [[(text, MUTED), *row] for text, row in zip(gutter, rows, strict=True)]
-    foot: Row = [(_step_labels(look.across, left, right, across, width - across), MUTED)]
-    return [head, *body, foot]
+
+def paint(chart: Chart, width: int, height: int) -> Picture:
+    """The chart in `height` rows of at most `width` cells."""
+    lowest = min((item.low for item in chart.envelopes), default=math.inf)
+    if math.isinf(lowest) or width < _SMALLEST_WIDTH or height < _SMALLEST_HEIGHT:
+        return Picture(_without_curves(_head(chart, width), width, height, chart.empty if math.isinf(lowest) else ""))
+    heads = 2 if chart.view.cross is not None and height >= _TALL else 1
+    scale = _scale(chart)
+    gutter = _gutter(scale, height - heads - 1, chart.look)
+    indent, dots = cell_len(gutter[0]), 1 if chart.look.ascii else 2
+    picture = Picture([], indent, width - indent, dots, chart.window)
+    top = [_head(chart, width)] if chart.view.cross is None else _heads_at(chart, picture, width, heads)
+    marks, ascii = _marks(chart), chart.look.ascii
+    foot = step_axis(tr(chart.look.across), chart.window, picture.columns, indent, marks, ascii=ascii)
+    return replace(picture, rows=[*top, *_body(chart, picture, scale, gutter), foot])
+
+
+def _marks(chart: Chart) -> list[Mark]:
+    """The marks; what happened after the last point of all stands where that ends."""
+    end = chart.window.right
+    at_end = end >= max(item.steps[-1] for item in chart.series if item.steps)
+    return [replace(mark, step=min(mark.step, end)) if at_end else mark for mark in chart.marks]
+
+
+def _head(chart: Chart, width: int) -> Row:
+    """What there is to say of the curves while nothing is looked at closely."""
+    words = [(mark.words, mark.style) for mark in chart.marks if mark.words]
+    seen = [(_seen(chart.window, follows=chart.follows), "bold")] if chart.view.window else []
+    if chart.look.title:
+        return [*lines([*words, *seen, (set_cell_size(chart.look.title, width).rstrip(), MUTED)], width, 1)[0]]
+    return legend([*words, *seen, *last_values(chart.series, chart.rules, chart.look)], width)
+
+
+def _seen(window: Window, *, follows: bool) -> str:
+    ends = [f"{round(end):,}" if window.width >= _COARSE else f"{end:,.4g}" for end in (window.left, window.right)]
+    return tr("{first}-{last}, following", first=ends[0], last=ends[1]) if follows else "-".join(ends)
+
+
+def _heads_at(chart: Chart, picture: Picture, width: int, count: int) -> list[Row]:
+    """The values under the cross-hair, in so many lines."""
+    assert chart.view.cross is not None
+    low, high = picture.span(picture.column(chart.view.cross))
+    place: list[Piece] = [(f"{tr(chart.look.across)} {steps_in(chart.series, low, high)}", "bold")]
+    place += [(tr("following"), "bold")] if chart.follows else []
+    place += [(chart.beside, MUTED)] if chart.beside else []
+    rows = lines([*place, *values_at(chart.series, chart.rules, chart.look, low, high)], width, count)
+    return [*rows, *([] for _ in range(count - len(rows)))]
+
+
+def _columns(chart: Chart, count: int) -> list[list[tuple[int, Column]]]:
+    """Every curve in so many columns."""
+    left, right, log = chart.window.left, chart.window.right, chart.look.log
+    if chart.view.window is None:
+        return [list(envelope.columns(left, right, count)) for envelope in chart.envelopes]
+    return [
+        window_columns(envelope, item.steps, item.values, left, right, count, log=log)
+        for item, envelope in zip(chart.series, chart.envelopes, strict=True)
+    ]
+
+
+def _body(chart: Chart, picture: Picture, scale: Scale, gutter: list[str]) -> list[Row]:
+    """The curves over the level lines, the labels of the axis at their left."""
+    canvases, look = [], chart.look
+    for index, columns in enumerate(_columns(chart, picture.columns * picture.dots)):
+        series = chart.series[index]
+        mark = look.curve_mark(index)
+        canvas = Canvas(picture.columns, len(gutter), ascii=look.ascii, mark=mark, dash=series.dash)
+        trace(canvas, columns, scale)
+        canvases.append((canvas, series))
+    cross = picture.column(chart.view.cross) if chart.view.cross is not None else -1
+    below: _Cells = {cross: ("|" if look.ascii else "│", CROSS)} if 0 <= cross < picture.columns else {}
+    rows = _layered(_rule_rows(chart.rules, scale, len(gutter), look), below, canvases, picture.columns)
+    return [[(text, MUTED), *row] for text, row in zip(gutter, rows, strict=True)]
+
+
+def _scale(chart: Chart) -> Scale:
+    """The perplexity axis: around all there is, or around what is seen of it in a window."""
+    levels = [rule.value for rule in chart.rules if 0 < rule.value < math.inf]
+    if chart.view.window is None:
+        lows, highs = ([getattr(item, end) for item in chart.envelopes] + levels for end in ("low", "high"))
+    else:
+        left, right, log = chart.window.left, chart.window.right, chart.look.log
+        ends = [
+            window_extremes(envelope, item.steps, item.values, left, right, log=log)
+            for item, envelope in zip(chart.series, chart.envelopes, strict=True)
+        ]
+        lows, highs = ([end[side] for end in ends if math.isfinite(end[side])] for side in (0, 1))
+    return axes.scale_around(min(lows or levels or [1.0]), max(highs or levels or [10.0]), log=chart.look.log)
 
 
 def _without_curves(head: Row, width: int, height: int, text: str) -> list[Row]:
@@ -247,42 +225,29 @@ def _gutter(scale: Scale, height: int, look: Look) -> list[str]:
         row = height - 1 - round(scale.place(value) * (height - 1))
         if not {row - 1, row, row + 1} & labels.keys():
             labels[row] = axes.label(value)
-    wide = max(_NARROWEST_LABELS, len(look.across) - 1, *map(len, labels.values()))  # the name below needs the room
+    wide = max(
+        _NARROWEST_LABELS, cell_len(tr(look.across)) - 1, *map(len, labels.values())
+    )  # the name below needs the room
     return [f"{labels.get(row, ''):>{wide}} {tick if row in labels else corner}" for row in range(height)]
 
 
-def _step_range(series: Sequence[Series]) -> tuple[float, float]:
-    """From step 0 to a round number not before the last."""
-    return 0.0, axes.round_up(max(item.steps[-1] for item in series if item.steps))
-
-
-def _step_labels(name: str, left: float, right: float, across: int, indent: int) -> str:
-    """The axis of steps: its name below the other axis' labels, and whole numbers centred below their places."""
-    line = name[:indent].ljust(indent)
-    for value in (tick for tick in axes.linear_ticks(left, right, max(across // 10, 2)) if tick == int(tick)):
-        text = axes.label(value)
-        middle = indent + round((value - left) / (right - left) * (across - 1))
-        start = min(max(middle - len(text) // 2, indent), indent + across - len(text))
-        if start > len(line.rstrip()):
-            line = line.rstrip().ljust(start) + text
-    return line
-
-
 _Cell = tuple[str, str]
+_Cells = dict[int, _Cell]
 
 
 def _rule_rows(rules: Sequence[Rule], scale: Scale, height: int, look: Look) -> list[_Cell]:
     """What each row is filled with where no curve passes."""
     fills: list[_Cell] = [(" ", PLAIN)] * height
     for index, rule in enumerate(rules):
-        if 0 < rule.value < math.inf:
+        if 0 < rule.value < math.inf and scale.low <= rule.value <= scale.high:
             fills[height - 1 - round(scale.place(rule.value) * (height - 1))] = (look.rule_mark(index), rule.style)
     return fills
 
 
-def _layered(fills: list[_Cell], canvases: list[tuple[Canvas, Series]], across: int) -> Iterator[Row]:
-    """The rows with the curves over them, the later curve on top, and the signs of all over the curves."""
-    touched: list[dict[int, _Cell]] = [{} for _ in fills]
+def _layered(fills: list[_Cell], below: _Cells, canvases: list[tuple[Canvas, Series]], across: int) -> Iterator[Row]:
+    """The rows, with what is below the curves in each of them, the later curve on top, and the signs of all over the
+    curves."""
+    touched: list[_Cells] = [dict(below) for _ in fills]
     for canvas, series in canvases:
         for row, column, character in canvas.cells():
             touched[row][column] = character, series.style
@@ -293,7 +258,7 @@ def _layered(fills: list[_Cell], canvases: list[tuple[Canvas, Series]], across: 
     return (_joined(fill, cells, across) for fill, cells in zip(fills, touched, strict=True))
 
 
-def _joined(fill: _Cell, cells: dict[int, _Cell], across: int) -> Row:
+def _joined(fill: _Cell, cells: _Cells, across: int) -> Row:
     """One row, neighbours of one style joined: long runs cost the terminal, and us, least."""
     row: Row = []
     at = 0

@@ -1,11 +1,12 @@
 """A long series in a few thousand buckets, kept up to date as it grows."""
 
 import math
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 CAPACITY = 8192  # buckets: several for each dot of the widest chart
+_EXACT = 4 * CAPACITY  # so many points are looked at one by one where only a part of a series is seen
 
 
 class Column(NamedTuple):
@@ -20,6 +21,21 @@ class Column(NamedTuple):
     def is_gap(self) -> bool:
         """Whether no value in it can be drawn."""
         return math.isinf(self.low)
+
+
+def drawable(value: float) -> bool:
+    """Whether a value has a place on a logarithmic axis."""
+    return 0 < value < math.inf
+
+
+def column_of(values: Sequence[float]) -> Column:
+    """The column of neighbouring points, at least one."""
+    low, high = min(values), max(values)
+    if not (low > 0 and high < math.inf and math.isfinite(sum(values))):  # min() and max() do not see every NaN
+        kept = [value for value in values if drawable(value)]
+        low, high = min(kept, default=math.inf), max(kept, default=-math.inf)
+    first, last = values[0], values[-1]
+    return Column(first if drawable(first) else math.nan, low, high, last if drawable(last) else math.nan)
 
 
 class Envelope:
@@ -44,6 +60,7 @@ class Envelope:
         self._lows: list[float] = []
         self._highs: list[float] = []
         self._lasts: list[float] = []
+        self._broken_at: float | None = None
 
     def __len__(self) -> int:
         return len(self._starts)
@@ -58,6 +75,11 @@ class Envelope:
         """The highest value that can be drawn; -inf when there is none."""
         return max(self._highs, default=-math.inf)
 
+    @property
+    def broken_at(self) -> float | None:
+        """The first step with a value that is not a finite number; None where there is none."""
+        return self._broken_at
+
     def follow(self, steps: Sequence[float], values: Sequence[float]) -> None:
         """Take in a series whose steps never decrease. What was taken before is not read again if it is a prefix."""
         count = min(len(steps), len(values))
@@ -69,10 +91,10 @@ class Envelope:
             self._halve()
         whole = count - count % self._size
         for start in range(self._taken, whole, self._size):
-            self._add(steps[start], values[start : start + self._size])
+            self._add(steps, values, start, start + self._size)
         self._taken, self._partial = whole, whole < count
         if self._partial:
-            self._add(steps[whole], values[whole:count])
+            self._add(steps, values, whole, count)
         places = {0, whole // 2, whole - 1} if whole else set()
         self._probes = [(index, steps[index], values[index]) for index in places]
 
@@ -97,17 +119,23 @@ class Envelope:
         for column in (self._starts, self._firsts, self._lows, self._highs, self._lasts):
             del column[length:]
 
-    def _add(self, start: float, values: Sequence[float]) -> None:
-        low, high = min(values), max(values)
-        if not (low > 0 and high < math.inf and math.isfinite(sum(values))):  # min() and max() do not see every NaN
-            drawable = [value for value in values if 0 < value < math.inf]
-            low, high = min(drawable, default=math.inf), max(drawable, default=-math.inf)
-        first, last = values[0], values[-1]
-        self._starts.append(start)
-        self._firsts.append(first if 0 < first < math.inf else math.nan)
-        self._lasts.append(last if 0 < last < math.inf else math.nan)
+    def _add(self, steps: Sequence[float], values: Sequence[float], begin: int, end: int) -> None:
+        first, low, high, last = column_of(piece := values[begin:end])
+        if self._broken_at is None and not math.isfinite(sum(piece)):
+            at = next((index for index, value in enumerate(piece) if not math.isfinite(value)), None)
+            self._broken_at = None if at is None else steps[begin + at]
+        self._starts.append(steps[begin])
+        self._firsts.append(first)
+        self._lasts.append(last)
         self._lows.append(low)
         self._highs.append(high)
+
+    def between(self, left: float, right: float) -> Column:
+        """All that lies between two steps, as one column; by whole buckets, at least one."""
+        begin = max(bisect_right(self._starts, left) - 1, 0)
+        end = max(bisect_right(self._starts, right), begin + 1)
+        low, high = min(self._lows[begin:end]), max(self._highs[begin:end])
+        return Column(self._firsts[begin], low, high, self._lasts[end - 1])
 
     def columns(self, left: float, right: float, count: int) -> Iterator[tuple[int, Column]]:
         """The columns, of `count` between the steps `left` and `right`, that have points; their middles are exact."""
@@ -118,3 +146,66 @@ class Envelope:
             if begin < end:
                 low, high = min(self._lows[begin:end]), max(self._highs[begin:end])
                 yield index, Column(self._firsts[begin], low, high, self._lasts[end - 1])
+
+
+def window_columns(
+    envelope: Envelope,
+    steps: Sequence[float],
+    values: Sequence[float],
+    left: float,
+    right: float,
+    count: int,
+    *,
+    log: bool,
+) -> list[tuple[int, Column]]:
+    """The columns of a part of a series that the envelope follows: exact where it has few points. Where the curve goes
+    on beyond an end of the part, that end's column holds the value with which it passes there.
+    """
+    pitch = (right - left) / max(count - 1, 1) or 1.0
+    begin, end = bisect_left(steps, left - pitch / 2), bisect_left(steps, right + pitch / 2)
+    if end - begin > _EXACT:
+        found = list(envelope.columns(left, right, count))
+    else:
+        found = list(_exact(steps, values, left, pitch, begin, count))
+    if begin and (not found or found[0][0] > 0):
+        found[:0] = _passing(steps, values, begin, left, 0, log=log)
+    if end < len(steps) and (not found or found[-1][0] < count - 1):
+        found += _passing(steps, values, end, right, count - 1, log=log)
+    return found
+
+
+def window_extremes(
+    envelope: Envelope, steps: Sequence[float], values: Sequence[float], left: float, right: float, *, log: bool
+) -> tuple[float, float]:
+    """The lowest and the highest value in a part of a series; +inf and -inf where nothing can be drawn."""
+    begin, end = bisect_left(steps, left), bisect_right(steps, right)
+    inside = [envelope.between(left, right)] if end - begin > _EXACT else []
+    inside += [column_of(values[begin:end])] if 0 < end - begin <= _EXACT else []
+    passing = [*_passing(steps, values, begin, left, 0, log=log), *_passing(steps, values, end, right, 0, log=log)]
+    columns = [*inside, *(column for _, column in passing)]
+    return min((item.low for item in columns), default=math.inf), max(
+        (item.high for item in columns), default=-math.inf
+    )
+
+
+def _exact(
+    steps: Sequence[float], values: Sequence[float], left: float, pitch: float, begin: int, count: int
+) -> Iterator[tuple[int, Column]]:
+    for index in range(count):
+        end = bisect_left(steps, left + (index + 0.5) * pitch, begin)
+        if begin < end:
+            yield index, column_of(values[begin:end])
+        begin = end
+
+
+def _passing(
+    steps: Sequence[float], values: Sequence[float], after: int, step: float, index: int, *, log: bool
+) -> Iterator[tuple[int, Column]]:
+    """The value of a straight line from the point before `after` to that point at a step between them, if there is."""
+    if not 0 < after < len(steps):
+        return
+    one, other = values[after - 1], values[after]
+    if drawable(one) and drawable(other):
+        share = (step - steps[after - 1]) / (steps[after] - steps[after - 1] or 1.0)
+        value = one * (other / one) ** share if log else one + (other - one) * share
+        yield index, Column(value, value, value, value)

@@ -94,3 +94,8 @@ def label(value: float) -> str:
         if abs(value) >= unit and (suffix != "k" or abs(value) >= 10_000 or value % 1000 == 0):
             return f"{value / unit:g}{suffix}" if suffix else f"{value:.0e}"
     return f"{value:.6g}"
+
+
+def step_text(step: float) -> str:
+    """A place among the steps, whole: 1,200; or 3.25 where it counts hours."""
+    return f"{int(step):,}" if step == int(step) else f"{step:,.4g}"

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 
+from rich.cells import cell_len
 from rich.segment import Segment
 from textual.strip import Strip
 from textual.widget import Widget
@@ -10,10 +11,10 @@ from textual.widget import Widget
 from rnnbench.runs.figures import figure
 from rnnbench.tui.widgets.envelope import Envelope
 from rnnbench.tui.widgets.scale import round_up
+from rnnbench.tui.words import tr
 
 _BARS, _ASCII_BARS = "▁▂▃▄▅▆▇█", "_.-=+*%#"
 _LABEL = "perplexity"
-_NOTHING = "no steps yet"
 
 
 def bars(levels: Sequence[float | None], *, ascii: bool = False) -> str:
@@ -81,9 +82,9 @@ class PerplexitySparkline(Widget):
     def _line(self, width: int) -> str:
         points = len(self._values)
         if not points:
-            return f"{self.label}: {_NOTHING}"
+            return tr("{name}: no steps yet", name=self.label)
         value = f" {figure(self._values[-1])}"
-        room = width - len(self.label) - 1 - len(value)
+        room = width - cell_len(self.label) - 1 - len(value)
         if room < 1:
             return self.label + value
         return f"{self.label} " + bars(levels(self._envelope, points, room), ascii=self.ascii) + value

@@ -1,0 +1,203 @@
+"""The queue: what is trained now, and what waits for its turn."""
+
+import time
+from collections.abc import Callable
+from functools import partial
+from typing import ClassVar
+
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.content import Content
+
+from rnnbench.config import RunConfig
+from rnnbench.errors import UsageError
+from rnnbench.runs import queue_runner
+from rnnbench.runs.queue import HELD, STARTING, TAKEN, UNREADABLE, Added, Queue
+from rnnbench.runs.store import PAUSED, RUNNING
+from rnnbench.tui import actions
+from rnnbench.tui.background import in_background
+from rnnbench.tui.cells import cell_len
+from rnnbench.tui.panes.paragraph import Paragraph
+from rnnbench.tui.preferences import preferences_of
+from rnnbench.tui.queue_rows import COLUMNS, STATE, QueueRow, QueueView, read_queue
+from rnnbench.tui.screens.base import PlaceScreen
+from rnnbench.tui.screens.confirm import ConfirmScreen
+from rnnbench.tui.screens.queueing import queued_text
+from rnnbench.tui.widgets.line_table import Cell, Column, LineTable
+from rnnbench.tui.words import tr
+from rnnbench.workspace import Workspace
+
+REFRESH_SECONDS, SLOW_SECONDS = 2.0, 10.0
+_STYLES = {RUNNING: "bold green", PAUSED: "bold yellow", STARTING: "green", HELD: "yellow"}
+_STYLES |= {TAKEN: "bold red", UNREADABLE: "bold red"}
+_NARROWEST = 6
+Offer = Callable[[], tuple[RunConfig, str]]
+
+
+class QueueScreen(PlaceScreen):
+    """What waits; closes with the name of the run to open, or with None."""
+
+    ABOUT = (
+        "Runs that wait for their device: one is trained at a time on each (the CPU counts as one), also when another "
+        "was started by hand. They go on without the workbench and without this terminal. A run that fails stops "
+        "nothing: it leaves the queue and shows its error in the list of runs. Held, nothing more is started, and what "
+        "is being trained goes on."
+    )
+    BINDINGS: ClassVar[list[BindingType]] = actions.bindings(actions.QUEUE)
+
+    def __init__(self, workspace: Workspace, offer: Offer | None = None) -> None:
+        super().__init__()
+        self._queue = Queue(workspace)
+        self._offer = offer
+        self._view = QueueView(False, False, ())
+        self._follows = ""
+        self._reading = False
+
+    def compose(self) -> ComposeResult:
+        yield Paragraph(id="queue-title")
+        yield LineTable(id="queue-table")
+        yield from self.compose_bars()
+
+    def on_mount(self) -> None:
+        self._table.focus()
+        self._read()
+        self.set_interval(SLOW_SECONDS if preferences_of(self).slow_link else REFRESH_SECONDS, self._read)
+
+    def places(self) -> tuple[str, ...]:
+        return (actions.QUEUE,)
+
+    @property
+    def run_state(self) -> str:
+        row = self._selected()
+        return row.state if row is not None else ""
+
+    @property
+    def _table(self) -> LineTable:
+        return self.query_one("#queue-table", LineTable)
+
+    def _read(self) -> None:
+        if not self._reading:
+            self._reading = True
+            in_background(self, partial(read_queue, self._queue), self._show, self.fail)
+
+    def _show(self, view: QueueView) -> None:
+        """Touch only what is different; the cursor stays on its run."""
+        self._reading = False
+        selected = self._selected()
+        wanted = self._follows or (selected.name if selected is not None else "")
+        self._view, self._follows = view, ""
+        now = time.time()
+        titles, cells = [tr(title) for title in COLUMNS], [_cells(row, now) for row in view.rows]
+        widths = [max(cell_len(cell.text) for cell in found) for found in zip(map(Cell, titles), *cells, strict=True)]
+        columns = [Column(title, max(width, _NARROWEST)) for title, width in zip(titles, widths, strict=True)]
+        names = [row.name for row in view.rows]
+        cursor = names.index(wanted) if wanted in names else self._table.cursor
+        self._table.fill(columns, len(cells), lambda index: cells[index], cursor)
+        self.query_one("#queue-title", Paragraph).show(Content.styled(_title(view), "bold"))
+        self.show_keys()
+
+    def _selected(self) -> QueueRow | None:
+        rows, cursor = self._view.rows, self._table.cursor
+        return rows[cursor] if 0 <= cursor < len(rows) else None
+
+    def _entry(self) -> QueueRow | None:
+        """The selected row where it is an entry; else the reason is told why nothing is done."""
+        row = self._selected()
+        if row is None:
+            self.nothing(tr("nothing waits"))
+        elif row.place is None:
+            self.nothing(tr("{name} is being trained: x in the list of runs (r) stops it", name=row.name))
+        else:
+            return row
+        return None
+
+    def _work(self, work: Callable[[], object], said: str = "") -> None:
+        """Change the queue, say so, and look again."""
+
+        def done(_: object) -> None:
+            if said:
+                self.say(said)
+            self._reading = False  # a look that is under way saw what was before
+            self._read()
+
+        in_background(self, work, done, self.fail)
+
+    @on(LineTable.Moved)
+    def _moved(self, event: LineTable.Moved) -> None:
+        event.stop()
+        self.show_keys()
+
+    @on(LineTable.Chosen)
+    def _chosen(self, event: LineTable.Chosen) -> None:
+        event.stop()
+        row = self._selected()
+        if row is not None and row.place is None:
+            self.dismiss(row.name)
+        elif row is not None:
+            self.nothing(tr("{name} has not begun", name=row.name))
+
+    def action_leave_queue(self) -> None:
+        """Back."""
+        self.dismiss(None)
+
+    def action_queue_form(self) -> None:
+        """Put what the form says at the end."""
+        if self._offer is None:
+            self.nothing(tr("the form is on the workbench: open the queue from there"))
+            return
+        try:
+            config, name = self._offer()
+        except UsageError as error:
+            self.fail(error)
+            return
+        in_background(self, lambda: queue_runner.add(self._queue.workspace, config, name), self._added, self.fail)
+
+    def _added(self, added: Added) -> None:
+        self._follows = added.entry.name
+        self._work(lambda: None, queued_text(added))
+
+    def action_unqueue(self) -> None:
+        """Take the selected entry out, after asking."""
+        if (row := self._entry()) is None:
+            return
+        said = tr("{name} does not wait any more", name=row.name)
+
+        def answered(yes: bool | None) -> None:
+            if yes:
+                self._work(lambda: self._queue.remove(row.name), said)
+
+        question = tr("Take {name} out of the queue?", name=row.name)
+        self.app.push_screen(ConfirmScreen(question, tr("Its settings are kept nowhere else.")), answered)
+
+    def action_move_entry(self, by: int) -> None:
+        """Move the selected entry."""
+        if (row := self._entry()) is not None:
+            self._follows = row.name
+            self._work(lambda: self._queue.move(row.name, by))
+
+    def action_hold_queue(self) -> None:
+        """Start nothing more, or go on."""
+        if self._view.is_held:
+            self._work(lambda: queue_runner.release(self._queue.workspace), tr("the queue goes on"))
+        else:
+            self._work(self._queue.hold, tr("the queue is held: h lets it go on"))
+
+
+def _cells(row: QueueRow, now: float) -> list[Cell]:
+    return [
+        Cell(tr(text), _STYLES.get(text, "")) if title == STATE else Cell(text)
+        for title, text in zip(COLUMNS, row.cells(now), strict=True)
+    ]
+
+
+def _title(view: QueueView) -> str:
+    """How many wait, and whether anybody starts them."""
+    count = len(view.waiting)
+    if not count:
+        return tr("Queue: nothing waits")
+    if view.is_held:
+        return tr("Queue: {count} waiting, held", count=count)
+    if not view.is_run:
+        return tr("Queue: {count} waiting, nobody starts them: h twice lets it go on", count=count)
+    return tr("Queue: {count} waiting", count=count)
