@@ -17,6 +17,7 @@ from rnnbench.tui.actions.palette import ActionProvider
 from rnnbench.tui.leaving import Leaving
 from rnnbench.tui.looks import Looks
 from rnnbench.tui.notifying import RunEnded, RunWatch, SeenTraining, present_signal
+from rnnbench.tui.panes.fields import Choice
 from rnnbench.tui.preferences import DEFAULTS, Preferences
 from rnnbench.tui.screens.workbench import WorkbenchScreen
 from rnnbench.tui.settings_file import Asked, resolve
@@ -52,6 +53,14 @@ class WorkbenchApp(Looks):
     def get_default_screen(self) -> WorkbenchScreen:
         """The workbench is the first screen: nothing is drawn before it."""
         return WorkbenchScreen(self._workspace, self._run)
+
+    async def action_list_choices(self) -> None:
+        """List all words of the choice that has the focus. The next key is for the list, however soon it comes: the
+        list has to be there when this is done."""
+        from rnnbench.tui.screens.choices import ChoicesScreen
+
+        if isinstance(self.focused, Choice):
+            await self.push_screen(ChoicesScreen(self.focused), self.focused.closed)
 
     def on_mount(self) -> None:
         """Leave the screen in order when asked to from outside: otherwise the terminal stays in raw mode."""

@@ -2,7 +2,10 @@
 
 from collections.abc import Sequence
 from functools import partial
+from typing import Any
 
+from textual.app import App
+from textual.command import CommandPalette
 from textual.filter import ANSIToTruecolor, LineFilter
 
 from rnnbench.errors import RnnbenchError
@@ -36,6 +39,12 @@ class Looks(ActionKeys[int]):
             theirs = [item for item in super().get_line_filters() if isinstance(item, ANSIToTruecolor)]
             return [*theirs, *self._signs]
         return [InReverse(), *([WithoutColour()] if self.no_color else []), *self._signs]
+
+    def action_command_palette(self) -> None:
+        """Open the palette, in the user's language."""
+        app: App[Any] = self
+        if not CommandPalette.is_open(app):
+            self.push_screen(CommandPalette(placeholder=tr("Find an action by name"), id="--command-palette"))
 
     def show_theme(self, name: str) -> None:
         """Take these colours, or none."""

@@ -1,8 +1,10 @@
 """A small workspace, scripted events, and a workbench driven by keys: no child process, no torch."""
 
+import asyncio
 import math
 import queue
 import threading
+import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
@@ -10,6 +12,8 @@ from types import SimpleNamespace
 from typing import Any, ClassVar
 
 import pytest
+import textual.app
+from textual._context import active_app
 from textual.message import Message
 from textual.pilot import Pilot
 from textual.widget import Widget
@@ -28,7 +32,8 @@ from rnnbench.workspace import Workspace
 
 WIDE, NARROW = (120, 40), (80, 24)
 STORY = "The clock struck four.\nNobody on the quay looked up.\n" * 20
-_PAUSES = 200
+_PAUSES = 400
+_QUIET_TURNS, _TURN_SECONDS = 8, 0.001
 PATIENCE = 20.0
 
 
@@ -208,6 +213,30 @@ def fake_jobs(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeJobs]:
     fake.process.left.set()
 
 
+async def settled(min_sleep: float = 0.0, max_sleep: float = 10.0) -> None:
+    """Wait until nobody in the app has a message to deal with and nothing is left to be laid out.
+
+    Textual's own wait asks the clock whether the process is idle: 40 ms a key at least, and a second where a thread
+    works beside it.
+    """
+    app, quiet = active_app.get(), 0
+    deadline = time.monotonic() + max_sleep
+    while quiet < _QUIET_TURNS and time.monotonic() < deadline:
+        await asyncio.sleep(0 if quiet else _TURN_SECONDS)
+        busy = any(pump._message_queue.qsize() or pump._next_callbacks for pump in (app, *app._registry))
+        screen = app.screen
+        if not busy and (screen._layout_required or screen._repaint_required or screen._dirty_widgets):
+            screen._on_timer_update()
+            busy = True
+        quiet = 0 if busy else quiet + 1
+
+
+@pytest.fixture(autouse=True)
+def _no_idle_clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    """For keys; a pause of the pilot keeps Textual's own wait."""
+    monkeypatch.setattr(textual.app, "wait_for_idle", settled)
+
+
 class Bench:
     """The workbench under a test's hands."""
 
@@ -223,19 +252,19 @@ class Bench:
         return found
 
     async def keys(self, *keys: str) -> None:
-        await self.pilot.press(*keys)
+        await self.app._press_keys(keys)  # Pilot's own wait costs a message to every widget, twice
 
     async def type(self, text: str) -> None:
         """Press the keys of a text."""
         names = {" ": "space", "/": "slash", ".": "full_stop", "_": "underscore", "-": "minus", "?": "question_mark"}
-        await self.pilot.press(*(names.get(character, character) for character in text))
+        await self.keys(*(names.get(character, character) for character in text))
 
     async def until(self, condition: Callable[[], Any], what: str = "") -> None:
         """Wait for something to come true; fails when it does not within some seconds."""
         for _ in range(_PAUSES):
             if condition():
                 return
-            await self.pilot.pause(0.02)
+            await asyncio.sleep(0.02)
         raise AssertionError(what or "it did not come true:\n" + self.text())
 
     def text(self) -> str:

@@ -1,15 +1,19 @@
 """The form: what it passes on, what it refuses, what it says while it is typed."""
 
 import pytest
-from textual.widgets import Collapsible, Input, Select
+from textual.geometry import Region, Size
+from textual.widgets import Input
 
 from rnnbench.config import fields, preset_names, validate
 from rnnbench.runs.store import RunStore
 from rnnbench.tui import words
 from rnnbench.tui.form import FIELDS, MAIN, MORE, Form, choices
 from rnnbench.tui.panes.field_help import field_help
+from rnnbench.tui.panes.fields import Choice
 from rnnbench.tui.panes.model import ModelPane
 from rnnbench.tui.panes.paragraph import filled
+from rnnbench.tui.panes.section import SectionTitle
+from rnnbench.tui.screens.choices import ChoicesScreen, place_beside
 
 
 @pytest.fixture
@@ -135,6 +139,64 @@ async def test_choices_turn_with_arrows_and_open_with_enter(bench, script):
         assert it.screen.focused is field(it, "run.name")
 
 
+async def test_list_of_choices_is_searched_by_letters_and_left(bench, script):
+    """Whatever is typed ahead, a letter goes to the next word that begins with it; escape takes nothing."""
+    async with bench(script.WIDE) as it:
+        await it.keys("2")
+        preset = field(it, "preset")
+        for keys, value in (("enter",), ""), (("space", "n", "n"), "novel-rnn"), (("enter", "s", "up"), "novel-rnn"):
+            await it.keys(*keys)
+            shown = it.app.screen
+            assert isinstance(shown, ChoicesScreen)
+            await it.keys("enter" if keys[0] == "space" else "escape")
+            await it.until(lambda: it.app.screen is it.screen)
+            assert preset.value == value
+            assert it.screen.focused is preset
+
+
+async def test_list_of_choices_is_used_with_the_mouse(bench, script):
+    """A click opens it, one on a word takes that, one beside it closes it."""
+    async with bench(script.WIDE) as it:
+        await it.keys("2")
+        form = it.screen.query_one(ModelPane).form
+        await it.pilot.click(field(it, "model.cell"))
+        await it.until(lambda: isinstance(it.app.screen, ChoicesScreen))
+        await it.pilot.click("#choices", offset=(3, 1))
+        await it.until(lambda: form.texts.get("model.cell") == choices("model.cell")[0])
+        await it.pilot.click(field(it, "model.cell"))
+        await it.until(lambda: isinstance(it.app.screen, ChoicesScreen))
+        await it.pilot.click(offset=(100, 2))
+        await it.until(lambda: it.app.screen is it.screen)
+
+
+def test_list_of_choices_stands_where_there_is_room():
+    """Below the field, above it, or else as low as can be; never outside the screen."""
+    room = Size(80, 23)
+    assert place_beside(Region(20, 5, 30, 1), Size(26, 12), room) == Region(20, 6, 26, 12)
+    assert place_beside(Region(20, 20, 30, 1), Size(26, 12), room) == Region(20, 8, 26, 12)
+    assert place_beside(Region(60, 11, 20, 1), Size(26, 14), room) == Region(54, 9, 26, 14)
+    assert place_beside(Region(3, 2, 9, 1), Size(26, 14), Size(20, 5)) == Region(0, 0, 20, 5)
+
+
+async def test_section_is_folded_again(bench, script):
+    """Folded fields keep what was set, and neither the focus nor a letter of a jump leads to them."""
+    async with bench(script.NARROW) as it:
+        pane = it.screen.query_one(ModelPane)
+        await it.keys("2", "up")
+        pane.go_to("machine.threads")
+        await it.until(lambda: "machine.threads" in pane.rows())
+        await it.until(lambda: it.screen.focused is field(it, "machine.threads"))
+        await it.type("3")
+        await it.keys("up", "space")
+        await it.until(lambda: not pane.rows()["machine.threads"].display)
+        await it.see("▶ more of machine", "1 changed")
+        await it.keys("down")
+        assert it.screen.focused is field(it, "preset") and pane.entry() is field(it, "preset")
+        await it.keys("up", "enter")
+        await it.until(lambda: "machine.threads" in pane.rows() and pane.rows()["machine.threads"].display)
+        assert field(it, "machine.threads").value == "3"
+
+
 async def test_help_of_the_focused_field_is_shown(bench, script):
     """The bottom line of the pane says what the field means."""
     async with bench(script.WIDE) as it:
@@ -157,8 +219,8 @@ async def test_other_fields_are_made_when_their_section_is_opened(bench, script)
         await it.until(lambda: it.screen.focused is field(it, "model.tie_weights"))
         await it.keys("right")
         await it.until(lambda: pane.form.tables().get("model") == {"tie_weights": True})
-        title = pane.query_one("#more-model", Collapsible)
-        await it.until(lambda: title.title.endswith("1 changed"))
+        title = pane.query_one("#more-model", SectionTitle)
+        await it.until(lambda: title.text.endswith("1 changed"))
 
 
 async def test_field_is_found_by_what_it_means(bench, script):
@@ -275,5 +337,5 @@ async def test_preset_in_the_form(bench, script):
 def field(it, key):
     """The widget of a field of the form."""
     found = it.screen.query_one(ModelPane).rows()[key].control
-    assert isinstance(found, (Input, Select))
+    assert isinstance(found, (Input, Choice))
     return found

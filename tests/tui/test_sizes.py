@@ -19,7 +19,7 @@ PLACES = {
     "command": ("1 c", "rnnbench train --headless", "rnnbench train"),
     "settings": ("3 v", "learning rate", "learning rate"),
     "samples": ("3 m", "a sample of the story", "a sample of the story"),
-    "palette": ("1 ctrl+p", "Search for commands", "Get"),
+    "palette": ("1 ctrl+p", "Find an action by name", "Get"),
     "machine": ("y", "cpu", "cpu"),
     "queue": ("k", "nothing waits", "plain"),
 }

@@ -2,6 +2,7 @@
 
 from rnnbench.tui.actions.kinds import (
     BUILT_IN,
+    CHOICES,
     COMMAND,
     CONFIRM,
     FOOTER,
@@ -35,6 +36,9 @@ ACTIONS = (
     act("take_theme", "enter", "Keep", "Keep these colours", THEMES, BUILT_IN, FOOTER),
     act("pass_theme", "up down", "Try", "See the colours before or after", THEMES, BUILT_IN, FOOTER),
     act("leave_themes", "escape q", "Back", "Back to the colours of before", THEMES, FOOTER, call="dismiss"),
+    act("take_choice", "enter", "Choose", "Take the choice under the cursor", CHOICES, BUILT_IN, FOOTER),
+    act("pass_choice", "up down", "Move", "The choice before or after; a letter: the next with it", CHOICES, BUILT_IN),
+    act("leave_choices", "escape", "Back", "Back, changing nothing", CHOICES, FOOTER, call="dismiss"),
     act("leave_jump", "escape", "Leave", "Back to where you were", JUMP, call="dismiss"),
     act("close_samples", "escape q m", "Close", "Back", SAMPLES, FOOTER, call="dismiss"),
 )

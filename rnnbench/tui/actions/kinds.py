@@ -13,14 +13,14 @@ SCREENS = (WORKBENCH, RUNS, COMPARE, INSPECT, MACHINE, QUEUE)
 CORPORA, MODEL, TRAINING, GENERATE = "corpora", "model", "training", "generate"
 PANES = (CORPORA, MODEL, TRAINING, GENERATE)
 CONFIRM, COMMAND, HELP, SETTINGS, SAMPLES = "confirm", "command", "help", "settings", "samples"
-TOGETHER, THEMES = "together", "themes"
+TOGETHER, THEMES, CHOICES = "together", "themes", "choices"
 JUMP = "jump"
 CATALOGUE, FILES, LOAD, FIELDS = "catalogue", "files", "load", "fields"
 ENTRY, EXPORT = "entry", "export"
 BESIDE = "beside"
 DIALOGS = (
     *(CONFIRM, COMMAND, HELP, SETTINGS, SAMPLES, TOGETHER, THEMES, JUMP, CATALOGUE, FILES, LOAD, FIELDS),
-    *(ENTRY, EXPORT, BESIDE),
+    *(ENTRY, EXPORT, BESIDE, CHOICES),
 )
 PLACES = (*SCREENS, *PANES, *DIALOGS)
 BROKEN_OFF = (STOPPED, FAILED, CRASHED)

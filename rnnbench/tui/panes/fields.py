@@ -13,13 +13,14 @@ from textual.events import Resize
 from textual.geometry import Offset
 from textual.message import Message
 from textual.widget import Widget
-from textual.widgets import Input, Select
+from textual.widgets import Input
 
-from rnnbench.tui.cells import cell_len, wrap
+from rnnbench.tui.cells import cell_len, padded, wrap
 from rnnbench.tui.words import tr
 from rnnbench.visible import visible, visible_each
 
 LABEL_WIDTH = 19
+_ARROW_CELLS = 3
 
 
 class LineInput(Input):
@@ -76,23 +77,89 @@ class FieldInput(LineInput):
             self.post_message(self.Emptied())
 
 
-class Choice(Select[str], inherit_bindings=False):
-    """A choice between words: left and right change it, enter opens the list; up and down move between fields."""
+class Choice(Widget, can_focus=True):
+    """A choice between words: left and right change it, enter opens the list; up and down move between fields.
 
+    One widget: Textual's Select is five, and the form would style and lay out all of them with every key.
+    """
+
+    ALLOW_SELECT = False
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("enter,space", "show_overlay", "All choices", show=False),
+        Binding("enter,space", "app.list_choices", "All choices", show=False),
         Binding("right", "turn(1)", "Next choice", show=False),
         Binding("left", "turn(-1)", "Previous choice", show=False),
     ]
 
+    class Changed(Message):
+        """The user chose another word."""
+
+        def __init__(self, value: str) -> None:
+            super().__init__()
+            self.value = value
+
     def __init__(self, words: Sequence[str], value: str, *, classes: str = "") -> None:
-        options = [(word or tr("none"), word) for word in words]
-        super().__init__(options, allow_blank=False, value=value, classes=classes, compact=True)
-        self._words = list(words)
+        super().__init__(classes=classes)
+        self._words = tuple(words)
+        self._value = value
+        self._is_open = False
+
+    @property
+    def value(self) -> str:
+        """The word that is shown."""
+        return self._value
+
+    def show(self, value: str) -> None:
+        """Show another word, which is no news to whoever shows it."""
+        if value != self._value:
+            self._value = value
+            self.refresh()
+
+    def render(self) -> Content:
+        """The word, and an arrow at the end of the line."""
+        word = padded(_shown(self._value), max(self.content_size.width - _ARROW_CELLS, 0))
+        arrow = "▲" if self._is_open else "▼"
+        return Content.assemble(word, " ", (arrow, "" if self.has_focus else "$foreground 68%"), " ")
 
     def action_turn(self, by: int) -> None:
         """Take the choice that many places further, round and round."""
-        self.value = self._words[(self._words.index(str(self.value)) + by) % len(self._words)]
+        index = self.index()
+        self._choose((index + by) % len(self._words) if index is not None else 0)
+
+    async def on_click(self) -> None:
+        """As enter does."""
+        await self.run_action("app.list_choices")
+
+    def labels(self) -> list[str]:
+        """All its words as they are shown."""
+        return [_shown(word) for word in self._words]
+
+    def index(self) -> int | None:
+        """Which of them is shown now; None when it is another one."""
+        return self._words.index(self._value) if self._value in self._words else None
+
+    def opened(self) -> None:
+        """Know that its words are listed."""
+        self._is_open = True
+        self.refresh()
+
+    def closed(self, index: int | None) -> None:
+        """Know that they are not any more, and take the one that was chosen, if one was."""
+        self._is_open = False
+        self.refresh()
+        if index is not None:
+            self._choose(index)
+
+    def _choose(self, index: int) -> None:
+        if self._words[index] != self._value:
+            self.show(self._words[index])
+            self.post_message(self.Changed(self._value))
+
+
+def _shown(word: str) -> str:
+    return visible(word) or tr("none")
+
+
+FIELDS_AND_TITLES = ".field-input, SectionTitle"
 
 
 class FormFields(VerticalScroll, can_focus=False, inherit_bindings=False):
@@ -106,7 +173,7 @@ class FormFields(VerticalScroll, can_focus=False, inherit_bindings=False):
     def action_move(self, by: int) -> None:
         """To the field or title below or above."""
         move: Any = self.screen.focus_next if by > 0 else self.screen.focus_previous
-        move(".field-input, CollapsibleTitle")
+        move(FIELDS_AND_TITLES)
 
 
 class FieldRow(Widget):
@@ -133,15 +200,16 @@ class FieldRow(Widget):
         self.label = label
         self.problem = ""
         self.changed = False
-        self._words = words
         self._text = text
         self._following = following
+        self.control: Choice | FieldInput  # the field that takes the focus
+        if words:
+            self.control = Choice(words, text or following, classes="field-input")
+        else:
+            self.control = FieldInput(text, placeholder=following, classes="field-input")
 
     def compose(self) -> ComposeResult:
-        if self._words:
-            yield Choice(self._words, self._text or self._following, classes="field-input")
-        else:
-            yield FieldInput(self._text, placeholder=self._following, classes="field-input")
+        yield self.control
 
     def render(self) -> Content:
         """The label, and what is wrong below it; the field itself is a child that covers the rest."""
@@ -151,18 +219,13 @@ class FieldRow(Widget):
         lines += [Content.styled(line, "$text-error") for line in self._problem_lines()]
         return Content("\n").join(lines)
 
-    @property
-    def control(self) -> Widget:
-        """The field that takes the focus."""
-        return self.query_one(".field-input")
-
     def show(self, text: str, following: str) -> None:
         """Show the text that is set, or else, dimmed, the value the field follows."""
         self._text, self._following = text, following or self._following
         field = self.control
         if isinstance(field, Choice):
-            field.value = text or self._following
-        elif isinstance(field, Input):
+            field.show(text or self._following)
+        else:
             field.placeholder = self._following
             if field.value != text:
                 field.value = text
@@ -209,15 +272,15 @@ class FieldRow(Widget):
         event.stop()
         self._tell(event.input.value.strip())
 
-    @on(Select.Changed)
-    def _chosen(self, event: Select.Changed) -> None:
+    @on(Choice.Changed)
+    def _chosen(self, event: Choice.Changed) -> None:
         event.stop()
-        self._tell(str(event.select.value))
+        self._tell(event.value)
 
     @on(Input.Submitted)
     def _entered(self, event: Input.Submitted) -> None:
         event.stop()
-        self.screen.focus_next(".field-input, CollapsibleTitle")
+        self.screen.focus_next(FIELDS_AND_TITLES)
 
     @on(FieldInput.Emptied)
     def _emptied(self, event: FieldInput.Emptied) -> None:

@@ -1,6 +1,6 @@
 """The model pane: the form of a new run, its size while it is typed, and what is wrong with it."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -11,8 +11,6 @@ from textual.content import Content
 from textual.events import DescendantFocus
 from textual.message import Message
 from textual.widget import Widget
-from textual.widgets import Collapsible
-from textual.widgets._collapsible import CollapsibleTitle
 
 from rnnbench import sizing
 from rnnbench.config import RunConfig, preset_names
@@ -26,6 +24,7 @@ from rnnbench.tui.panes.field_help import PRESET, field_help, section_title
 from rnnbench.tui.panes.fields import LABEL_WIDTH, Choice, FieldRow, FormFields
 from rnnbench.tui.panes.pane import Pane, Said
 from rnnbench.tui.panes.paragraph import Paragraph, filled
+from rnnbench.tui.panes.section import SectionTitle
 from rnnbench.tui.words import tr
 from rnnbench.visible import visible
 from rnnbench.workspace import Workspace
@@ -57,7 +56,8 @@ class ModelPane(Pane):
         self._workspace = workspace
         self.form = Form(RunStore(workspace))
         self._description: CorpusDescription | None = None
-        self._last_field: Widget | None = None
+        self._rows: dict[str, FieldRow] = {}
+        self._last_row: FieldRow | None = None
         self._undone: list[tuple[str, FormState]] = []
         self._now = self.form.state()
         self._goes_to = ""
@@ -66,12 +66,11 @@ class ModelPane(Pane):
     def compose(self) -> ComposeResult:
         yield Paragraph(id="model-corpus")
         with FormFields(id="model-form"):
-            yield FieldRow(PRESET, tr("preset"), ("", *preset_names()))
-            yield FieldRow(RUN_NAME, tr("run name"), following=self.form.name())
-            following = self.form.following_all()
-            yield from (_row(self.form, key, following) for key in MAIN)
-            for section, keys in SECTIONS.items():
-                yield Collapsible(title=section_title(section, keys, ()), id=f"more-{section}", classes="more")
+            self._rows[PRESET] = FieldRow(PRESET, tr("preset"), ("", *preset_names()))
+            self._rows[RUN_NAME] = FieldRow(RUN_NAME, tr("run name"), following=self.form.name())
+            yield from self._rows.values()
+            yield from self._make_rows(MAIN)
+            yield from (SectionTitle(section, section_title(section, keys, ())) for section, keys in SECTIONS.items())
         yield Paragraph(id="model-size")
         yield Paragraph(id="model-time")
         yield Paragraph(id="model-help")
@@ -85,8 +84,9 @@ class ModelPane(Pane):
 
     def entry(self) -> Widget:
         """The choice that was used last, else the first: not a text field, which would take the next key as text."""
-        last = self._last_field
-        return last if isinstance(last, Choice) and last.is_attached and last.display else self.rows()[PRESET].control
+        last = self._last_row
+        known = last is not None and last.display and isinstance(last.control, Choice)
+        return (last if last is not None and known else self._rows[PRESET]).control
 
     def enter(self) -> None:
         """Take the focus, and be scrolled to where it is: a pane that was hidden scrolls only when it is laid out."""
@@ -95,29 +95,36 @@ class ModelPane(Pane):
 
     def rows(self) -> dict[str, FieldRow]:
         """The rows that exist; those of a folded section are made when it is first opened."""
-        return {row.key: row for row in self.query(FieldRow) if row.is_mounted}
+        return {key: row for key, row in self._rows.items() if row.is_mounted}
 
-    @on(Collapsible.Expanded)
-    async def _open_section(self, event: Collapsible.Expanded) -> None:
+    def _make_rows(self, keys: Iterable[str]) -> list[FieldRow]:
+        following = self.form.following_all()
+        made = {key: _row(self.form, key, following) for key in keys}
+        self._rows |= made
+        return list(made.values())
+
+    @on(SectionTitle.Toggled)
+    async def _section_toggled(self, event: SectionTitle.Toggled) -> None:
         event.stop()
-        contents = event.collapsible.query_one(Collapsible.Contents)
-        if not contents.children:
-            following = self.form.following_all()
-            keys = SECTIONS[(event.collapsible.id or "").removeprefix("more-")]
-            await contents.mount_all([_row(self.form, key, following) for key in keys])
+        title, keys = event.title, SECTIONS[event.title.section]
+        if not title.folded and keys[0] not in self._rows:
+            await self.query_one(FormFields).mount_all(self._make_rows(keys), after=title)
             self._show_all()
+        rows = [self._rows[key] for key in keys if key in self._rows]
+        for row in rows:
+            row.display = not title.folded
         if self._goes_to in self.rows():
             self.call_after_refresh(self.rows()[self._goes_to].control.focus)
             self._goes_to = ""
+        else:
+            self.call_after_refresh(_show_section, title, rows)
 
     def go_to(self, key: str) -> None:
         """Give a field the focus, opening its section where that is folded."""
-        folded = next(
-            (self.query_one(f"#more-{name}", Collapsible) for name in SECTIONS if key in SECTIONS[name]), None
-        )
-        if folded is not None and folded.collapsed:
+        title = next((title for title in self.query(SectionTitle) if key in SECTIONS[title.section]), None)
+        if title is not None and title.folded:
             self._goes_to = key
-            folded.collapsed = False
+            title.action_open_or_fold()
         elif key in self.rows():
             self.rows()[key].control.focus()
 
@@ -256,8 +263,8 @@ class ModelPane(Pane):
                 row.mark(self.form.texts.get(key, ""))
             row.show_changed(key in changed)
             row.show_problem(problems.get(key, ""))
-        for section, keys in SECTIONS.items():
-            self.query_one(f"#more-{section}", Collapsible).title = section_title(section, keys, changed)
+        for title in self.query(SectionTitle):
+            title.show(section_title(title.section, SECTIONS[title.section], changed))
         rows[PRESET].show(self.form.preset, "")
         self._show_name(typed_in)
         self._show_corpus()
@@ -326,14 +333,14 @@ class ModelPane(Pane):
         """Say what the focused field means."""
         row = self._focused_row()
         if row is not None:
-            self._last_field = row.control
+            self._last_row = row
         self._show_help()
 
     def _show_help(self) -> None:
         row, said = self._focused_row(), ""
         if row is not None:
             said = field_help(self.form, row.key)
-        elif isinstance(self.screen.focused, CollapsibleTitle):
+        elif isinstance(self.screen.focused, SectionTitle):
             said = tr("enter opens and folds the section; / searches all fields")
         if said:
             self.query_one("#model-help", Paragraph).show(Content.styled(said, "dim"))
@@ -367,6 +374,13 @@ def _size_of(config: RunConfig, vocabulary: int) -> Content:
     known = tr("{count} parameters  about {memory} of memory")
     at_most = tr("at most {count} parameters  about {memory} of memory")
     return filled(at_most if own_source else known, count=(count, "bold"), memory=(memory, "bold"))
+
+
+def _show_section(title: SectionTitle, rows: list[FieldRow]) -> None:
+    """Scroll to as much of an open section as there is room for, and in any case to its title."""
+    for widget in (*rows[-1:], title):
+        if widget.display:
+            widget.scroll_visible(animate=False)
 
 
 def _problem(key: str, message: str) -> str:

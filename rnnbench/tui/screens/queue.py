@@ -195,7 +195,7 @@ def _title(view: QueueView) -> str:
     """How many wait, and whether anybody starts them."""
     count = len(view.waiting)
     if not count:
-        return tr("Queue: nothing waits")
+        return tr("Queue: nothing waits. a puts the run of the form into it; one device trains one run at a time.")
     if view.is_held:
         return tr("Queue: {count} waiting, held", count=count)
     if not view.is_run:
