@@ -76,6 +76,8 @@ class Terminal:
         self._reading.set()
         self._master, slave = pty.openpty()
         self._set_size(columns, rows)
+        # A size in the environment, as parallel tests have one, would count for more than that of the terminal.
+        inherited = {key: value for key, value in os.environ.items() if key not in ("COLUMNS", "LINES")}
         self.began = time.monotonic()
         self.process = subprocess.Popen(
             [*(_CONTROLLED if controlling else ()), sys.executable, "-m", "rnnbench", *words],
@@ -83,7 +85,7 @@ class Terminal:
             stdout=slave,
             stderr=slave,
             cwd=cwd,
-            env={**os.environ, **environment, "TERM": "xterm-256color"},
+            env={**inherited, **environment, "TERM": "xterm-256color"},
             start_new_session=True,
         )
         os.close(slave)
