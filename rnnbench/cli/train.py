@@ -194,7 +194,7 @@ def _discard_if_never_begun(workspace: Workspace, run: Run) -> None:
     begun = any(run.checkpoints.glob("*.json")) if run.checkpoints.is_dir() else False
     if not begun and not run.stderr_file.exists():
         try:
-            RunStore(workspace).delete(run.name)
+            RunStore(workspace).discard(run.name)
         except UnavailableError:
             return  # somebody else is training it
 

@@ -249,6 +249,15 @@ class RunStore:
             self.trash.prune()
         return entry
 
+    def discard(self, name: str) -> None:
+        """Remove a run for good, such as one that was refused before its first step.
+
+        Raises UnavailableError while it is being trained.
+        """
+        run = self.find(name)
+        with run.locked():
+            storage.remove_folder(run.folder)
+
     def undelete(self, name: str) -> Run:
         """Bring back the last deleted run of that name, under the next free name where it is taken by now.
 
