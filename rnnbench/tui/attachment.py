@@ -3,8 +3,7 @@
 import bisect
 import math
 from array import array
-from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import accumulate, islice
 
 from textual.message import Message
@@ -22,6 +21,7 @@ from rnnbench.tui.background import in_background
 from rnnbench.tui.feed import RunFeed
 
 STARTING = "starting"
+_PIECE = 1 << 16  # points taken in at a time: a long history is never in memory twice
 _SUMMABLE = 700.0  # nats; and exp() of more does not fit into a double
 
 
@@ -35,12 +35,16 @@ class JobEnded(Message):
 
 
 class GrowingPerplexity:
-    """A curve of losses as perplexity, each point the mean of the last `window` losses; grows with the curve."""
+    """A curve of losses as perplexity, each point the mean of the last `window` losses; grows with the curve.
+
+    `steps` are those of the curve itself, not a copy: they belong to `values` from one update to the next.
+    """
 
     def __init__(self, window: int = 1) -> None:
         self.steps: array[int] = array("q")
         self.values: array[float] = array("d")
-        self._window: deque[float] = deque(maxlen=window)
+        self._width = window
+        self._last = 0, 0.0  # step and loss of the last point that was taken in
         self._resumes = 0
 
     def update(self, curve: Curve, resumed_at: list[int]) -> None:
@@ -48,29 +52,28 @@ class GrowingPerplexity:
         if len(resumed_at) > self._resumes:
             self._drop_beyond(min(resumed_at[self._resumes :]), curve)
             self._resumes = len(resumed_at)
-        elif self.steps and self._last_differs(curve):
-            self._drop_beyond(self.steps[-1] - 1, curve)
-        new, width = curve.values[len(self.steps) :], self._window.maxlen or 1
-        self.values.extend(islice(_running([*self._window, *new], width), len(self._window), None))
-        self.steps.extend(curve.steps[len(self.steps) :])
-        self._window.extend(new[-width:])
+        elif self.values and self._last_differs(curve):
+            self._drop_beyond(self._last[0] - 1, curve)
+        while (done := len(self.values)) < len(curve):
+            begin = max(done - self._width, 0)
+            losses = curve.values[begin : done + _PIECE]
+            self.values.extend(islice(_running(losses, self._width), done - begin, None))
+        self.steps = curve.steps
+        if self.values:
+            self._last = curve.steps[-1], curve.values[-1]
 
     def _last_differs(self, curve: Curve) -> bool:
-        last = len(self.steps) - 1
-        return last >= len(curve) or curve.steps[last] != self.steps[last] or curve.values[last] != self._window[-1]
+        last = len(self.values) - 1
+        return last >= len(curve) or (curve.steps[last], curve.values[last]) != self._last
 
     def _drop_beyond(self, step: int, curve: Curve) -> None:
-        keep = bisect.bisect_right(self.steps, step)
-        del self.steps[keep:]
-        del self.values[keep:]
-        self._window.clear()
-        self._window.extend(curve.values[:keep][-(self._window.maxlen or 1) :])
+        del self.values[bisect.bisect_right(curve.steps, step, 0, min(len(self.values), len(curve))) :]
 
 
-def _running(losses: list[float], width: int) -> Iterator[float]:
+def _running(losses: Sequence[float], width: int) -> Iterator[float]:
     """The perplexity of the mean of the last `width` losses, at each of them."""
     if max(map(abs, losses), default=0.0) <= _SUMMABLE and not math.isnan(sum(losses)):
-        sums = list(accumulate(losses, initial=0.0))
+        sums = array("d", accumulate(losses, initial=0.0))
         for end in range(1, len(sums)):
             begin = max(end - width, 0)
             yield math.exp((sums[end] - sums[begin]) / (end - begin))

@@ -9,17 +9,16 @@ import os
 import threading
 import time
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from textual.message import Message
 
 from rnnbench import storage
 from rnnbench.errors import RnnbenchError
-from rnnbench.runs.events import EvaluationDone, Event, RunFinished, RunResumed, RunStarted
 from rnnbench.runs.figures import figure, perplexity_name
-from rnnbench.runs.log import EventFollower
 from rnnbench.runs.progress import RunProgress
+from rnnbench.runs.skimming import skim
 from rnnbench.runs.store import CRASHED, FAILED, FINISHED, TRAINED, Run, RunStore
 from rnnbench.tui.messages import Target, post
 from rnnbench.tui.words import tr
@@ -28,8 +27,6 @@ from rnnbench.visible import visible
 LOOK_SECONDS = 3.0
 SEARCH_SECONDS = 15.0
 _SHARE = 0.001  # of the time that the search for runs started elsewhere may take
-_CHUNK, _REST_SECONDS = 1 << 15, 0.002  # about 3 ms of reading, then a turn for the interface
-_TELLING = (EvaluationDone, RunFinished, RunResumed, RunStarted)
 _LONGEST = 200
 
 
@@ -123,22 +120,12 @@ class RunWatch:
     def _tell(self, run: Run) -> None:
         if not run.folder.exists():
             return
-        progress = RunProgress()
-        for event in self._decisive(run):
-            progress.apply(event)
+        progress = skim(run.events_file)
         state = run.state(progress)
         if state in TRAINED:  # somebody goes on with it already
             self._training[run.name] = run
         elif not self._stopping.is_set():
             post(self._target, RunEnded(run.name, state, outcome(state, progress)))
-
-    def _decisive(self, run: Run) -> Iterator[Event]:
-        """The events that tell how a run ended, read in pieces between which the interface gets a turn."""
-        follower = EventFollower(run.events_file)
-        while not self._stopping.wait(_REST_SECONDS):
-            yield from (event for event in follower.poll(_CHUNK) if isinstance(event, _TELLING))
-            if follower.at_end:
-                return
 
 
 # What reaches the terminal

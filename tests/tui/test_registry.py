@@ -10,7 +10,6 @@ from rich.cells import cell_len
 from textual.binding import Binding
 from textual.widgets import Input
 
-from rnnbench.runs import jobs
 from rnnbench.tui import actions, panes, screens
 from rnnbench.tui.actions.keymap import apart, parse_key
 from rnnbench.tui.actions.palette import ActionProvider
@@ -158,7 +157,7 @@ async def test_other_keys_count_everywhere_at_once(bench, make_run, script, monk
             await it.keys("w", "p")
             assert not list(run.requests.iterdir())
             await it.keys("ctrl+t", "f5")
-            await it.until(lambda: len(jobs.pending(run)) == 2)
+            await it.until(lambda: len(list(run.requests.glob("*.json"))) == 2)
             await it.keys("question_mark")
             await it.see("^s F5")
             await it.keys("escape", "ctrl+p")
