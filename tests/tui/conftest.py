@@ -1,4 +1,4 @@
-"""A small workspace, scripted events, and a workbench driven by keys: no child process, no torch."""
+"""A small workspace, scripted events, and a workbench driven by keys: no torch, and few child processes."""
 
 import asyncio
 import math
@@ -26,6 +26,7 @@ from rnnbench.runs.log import EventWriter
 from rnnbench.runs.store import Run, RunStore
 from rnnbench.tui import measuring
 from rnnbench.tui.app import WorkbenchApp
+from rnnbench.tui.describer import Described, Describer, Wanted
 from rnnbench.tui.messages import EventsArrived, SampleBegun, SampleEnded, StateChanged, TokensArrived
 from rnnbench.tui.screens.workbench import WorkbenchScreen
 from rnnbench.workspace import Workspace
@@ -124,6 +125,29 @@ def script() -> SimpleNamespace:
 def _no_trials(monkeypatch: pytest.MonkeyPatch) -> None:
     """No process is started to measure a speed; a test of that says when typing has rested."""
     monkeypatch.setattr(measuring, "REST_SECONDS", 3600.0)
+
+
+_DESCRIBED: dict[object, Described] = {}
+
+
+@pytest.fixture(autouse=True)
+def described_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The child that describes a text is started once for texts and settings that many tests have in common: it takes
+    longer than most of them. What it complained of is asked again."""
+    ask = Describer._ask
+
+    def remembered(describer: Describer, wanted: Wanted) -> Described | None:
+        content = wanted.path.read_bytes() if wanted.path.is_file() else None
+        settings = (wanted.corpus.model_copy(update={"file": ""}), wanted.text, wanted.workspace is None)
+        key = (wanted.path.name, content, *(str(part) for part in settings))
+        if (known := _DESCRIBED.get(key)) is not None:
+            return Described(wanted, known.description, "", known.baselines) if wanted in describer._wanted else None
+        answer = ask(describer, wanted)
+        if answer is not None and not answer.problem and content is not None:
+            _DESCRIBED[key] = answer
+        return answer
+
+    monkeypatch.setattr(Describer, "_ask", remembered)
 
 
 @pytest.fixture
