@@ -1,5 +1,6 @@
 """The rnnbench command: options that every command has, and errors turned into one line and an exit code."""
 
+import gc
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -72,7 +73,8 @@ def _main(
         if not output.is_terminal():
             output.complain(context.get_help())
             raise typer.Exit(ExitCode.USAGE)
-        train.open_workbench(context, None)
+        train.open_workbench(context, None)  # which loads more, and collects garbage when that is done
+    gc.enable()
 
 
 train.register(app)

@@ -117,6 +117,7 @@ def _collect_rarely() -> None:
     many small objects, and a fifth of the time to the first screen went into looking at them."""
     gc.freeze()
     gc.set_threshold(20_000, 20, 50)
+    gc.enable()
 
 
 def _named(run: Run) -> str:

@@ -31,6 +31,8 @@ class Looks(ActionKeys[int]):
         for theme in themes():
             self.register_theme(theme)
         self.show_theme(preferences.theme or suitable(self.console.color_system))
+        self.stylesheet.set_variables(self.get_css_variables())
+        self._styled = self.theme
 
     def get_line_filters(self) -> Sequence[LineFilter]:
         """What every painted line goes through. Textual's own answer to NO_COLOR, which is to paint in greys, is not
@@ -50,6 +52,13 @@ class Looks(ActionKeys[int]):
         """Take these colours, or none."""
         self.no_color = name == PLAIN
         self.theme = name
+
+    def refresh_css(self, animate: bool = True) -> None:
+        """Style everything anew when the theme is another one. Textual asks for it at the start too, when everything
+        has its colours already."""
+        if self.theme != self._styled:
+            self._styled = self.theme
+            super().refresh_css(animate)
 
     def choose_theme(self, name: str) -> None:
         """Take these colours and remember them."""

@@ -27,7 +27,7 @@ class LineInput(Input):
     """A one-line text field without a frame and without a blinking cursor, which would never let a line rest."""
 
     def __init__(self, value: str = "", *, placeholder: str = "", id: str | None = None, classes: str = "") -> None:
-        super().__init__(value, placeholder=placeholder, id=id, classes=classes, compact=True)
+        super().__init__(value, placeholder=placeholder, id=id, classes=classes)
         self.cursor_blink = False
 
     def validate_placeholder(self, text: str) -> str:

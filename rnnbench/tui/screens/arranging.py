@@ -29,7 +29,7 @@ class ArrangingScreen(SteeringScreen):
         super().__init__(workspace)
         self._active = actions.CORPORA
         self._only = False
-        self.layout_chosen = Layout()
+        self.layout_chosen = self._shared = Layout()
 
     def pane(self, name: str) -> Pane:
         """The pane of that name."""
@@ -58,7 +58,10 @@ class ArrangingScreen(SteeringScreen):
                 pane.display = wide or self._active == pane.NAME
                 pane.set_class(self._active == pane.NAME, "-active")
             column.display = wide or any(self._active == pane.NAME for pane in panes)
-        self._share(self.layout_chosen if wide else Layout())
+        layout = self.layout_chosen if wide else Layout()
+        if layout != self._shared:  # a size that is given again is a layout that is made again
+            self._share(layout)
+            self._shared = layout
         self.query_one(PaneTabs).show(self._active)
         self._summarise()
 

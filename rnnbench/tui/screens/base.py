@@ -7,7 +7,6 @@ from textual import on
 from textual.app import ComposeResult
 from textual.dom import DOMNode
 from textual.events import DescendantBlur, DescendantFocus
-from textual.screen import Screen
 
 from rnnbench.errors import RnnbenchError
 from rnnbench.tui import actions
@@ -15,6 +14,7 @@ from rnnbench.tui.actions import Action
 from rnnbench.tui.jump import Spot, focusable_spots
 from rnnbench.tui.panes.bars import KeyLine, StatusLine
 from rnnbench.tui.screens.help import HelpScreen
+from rnnbench.tui.screens.styled import StyledScreen
 from rnnbench.tui.words import tr
 from rnnbench.visible import visible
 
@@ -24,7 +24,7 @@ def _go(spot: Spot | None) -> None:
         spot.go()
 
 
-class PlaceScreen(Screen[str | None]):
+class PlaceScreen(StyledScreen[str | None]):
     """A screen with actions of its own."""
 
     AUTO_FOCUS: ClassVar[str | None] = ""

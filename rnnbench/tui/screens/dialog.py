@@ -8,11 +8,12 @@ from textual.screen import ModalScreen
 
 from rnnbench.tui.actions import Action
 from rnnbench.tui.panes.bars import KeyLine
+from rnnbench.tui.screens.styled import StyledScreen
 
 Result = TypeVar("Result")
 
 
-class DialogScreen(ModalScreen[Result]):
+class DialogScreen(StyledScreen[Result], ModalScreen[Result]):
     """A dialog. Its `compose` yields a KeyLine beside its box: that covers the line of the screen below."""
 
     PLACE: ClassVar[str] = ""

@@ -14,9 +14,10 @@ from textual.widgets import Static
 from rnnbench.tui import actions
 from rnnbench.tui.jump import Spot, labels
 from rnnbench.tui.screens.base import PlaceScreen
+from rnnbench.tui.screens.styled import StyledScreen
 
 
-class JumpScreen(ModalScreen[Spot]):
+class JumpScreen(StyledScreen[Spot], ModalScreen[Spot]):
     """Lies over a screen without hiding it; closes with the spot that was chosen, or with None."""
 
     PLACE = actions.JUMP
