@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, ClassVar
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import BindingType
-from textual.containers import VerticalScroll
 from textual.content import Content
 from textual.events import Resize
 from textual.message import Message
@@ -27,6 +26,7 @@ from rnnbench.tui.panes.corpus_rows import TextRow
 from rnnbench.tui.panes.pane import Pane, Said
 from rnnbench.tui.panes.paragraph import Paragraph
 from rnnbench.tui.panes.path_input import PathInput, absolute
+from rnnbench.tui.panes.scrolled import ScrolledContent
 from rnnbench.tui.preferences import preferences_of
 from rnnbench.tui.words import tr
 from rnnbench.visible import visible
@@ -89,8 +89,7 @@ class CorporaPane(Pane):
         yield OptionList(*self._options(), id="corpus-list", markup=False, compact=True)
         yield PathInput(placeholder=tr("add by path (a)"), id="corpus-path")
         yield Paragraph(id="corpus-problem")
-        with VerticalScroll(id="corpus-details"):
-            yield Paragraph(id="corpus-facts")
+        yield ScrolledContent(id="corpus-details")
 
     def on_mount(self) -> None:
         self._show_facts()
@@ -346,7 +345,7 @@ class CorporaPane(Pane):
 
     def _show_facts(self) -> None:
         path = self.highlighted
-        shown = self.query_one("#corpus-facts", Paragraph)
+        shown = self.query_one(ScrolledContent)
         if path is None:
             empty = tr("No texts here yet. g gets one from the catalogue, f finds a file, a adds one by its path.")
             shown.show(Content.styled(empty if not self._paths else "", "dim"))

@@ -46,6 +46,15 @@ class Pane(Vertical):
         """What it is for."""
         return tr(self.ABOUT)
 
+    def show_active(self, active: bool) -> None:
+        """Show by the frame whether the pane is the active one.
+
+        Nothing in the pane is styled by that, and to style all its fields anew takes longer than a key may.
+        """
+        if self.has_class("-active") != active:
+            self.set_class(active, "-active", update=False)
+            self.app.stylesheet.update_nodes([self])
+
     def entry(self) -> Widget:
         """The widget that has the focus when the pane is entered."""
         raise NotImplementedError

@@ -49,7 +49,9 @@ class Paragraph(Widget):
             self.refresh(*regions)
 
     def _height(self, content: Content) -> int:
-        return content.get_height({}, self.size.width) if self.size.width else 0
+        least = self.styles.min_height
+        rows = content.get_height({}, self.size.width) if self.size.width else 0
+        return max(rows, int(least.value) if least is not None and least.is_cells else 0)
 
     def _differences(self, before: Content, after: Content) -> list[Region]:
         """The part of each row in which the two differ."""

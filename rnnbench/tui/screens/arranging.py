@@ -56,7 +56,7 @@ class ArrangingScreen(SteeringScreen):
             panes = [child for child in column.children if isinstance(child, Pane)]
             for pane in panes:
                 pane.display = wide or self._active == pane.NAME
-                pane.set_class(self._active == pane.NAME, "-active")
+                pane.show_active(self._active == pane.NAME)
             column.display = wide or any(self._active == pane.NAME for pane in panes)
         layout = self.layout_chosen if wide else Layout()
         if layout != self._shared:  # a size that is given again is a layout that is made again

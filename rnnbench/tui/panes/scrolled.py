@@ -1,0 +1,68 @@
+"""Content that is scrolled and often exchanged, such as what is said about the text under the cursor."""
+
+from textual.content import Content
+from textual.events import Resize
+from textual.geometry import Region, Size
+from textual.scroll_view import ScrollView
+from textual.strip import Strip
+from textual.visual import Visual
+
+
+class ScrolledContent(ScrollView, can_focus=True):
+    """Plain content, never markup. Another content is another picture, not another layout of the screen, unless the
+    scroll bar comes or goes; what is sent are the rows that differ."""
+
+    def __init__(self, *, id: str) -> None:
+        super().__init__(id=id)
+        self._content = Content("")
+        self._rows: list[Strip] = []
+
+    @property
+    def content(self) -> Content:
+        """What is shown."""
+        return self._content
+
+    def show(self, content: Content) -> None:
+        """Show this; from where it was scrolled to, as far as it goes."""
+        if not content.is_same(self._content):
+            self._content = content
+            self._wrap()
+
+    def on_resize(self, event: Resize) -> None:
+        self._wrap()
+
+    def notify_style_update(self) -> None:
+        """Another theme has other colours."""
+        super().notify_style_update()
+        self._wrap()
+
+    def _wrap(self) -> None:
+        width = self.scrollable_content_region.width
+        if not width:
+            return
+        before, self._rows = self._rows, Visual.to_strips(self, self._content, width, None, self.visual_style)
+        scrolled = self.scroll_offset.y
+        self._fit(Size(width, len(self._rows)))
+        if scrolled != self.scroll_offset.y:
+            return  # scrolled back to where there is something: all of it is painted
+        after = self._rows
+        for y in range(scrolled, min(max(len(before), len(after)), scrolled + self.size.height)):
+            if before[y : y + 1] != after[y : y + 1]:
+                self.refresh(Region(0, y - scrolled, self.size.width, 1))
+
+    def _fit(self, size: Size) -> None:
+        needed = size.height > self.scrollable_content_region.height
+        if needed != self.show_vertical_scrollbar:
+            self.virtual_size = size  # which lays the screen out again
+            return
+        self.set_reactive(ScrollView.virtual_size, size)
+        if needed:
+            self.vertical_scrollbar.window_virtual_size = size.height
+        self.scroll_y = min(self.scroll_y, self.max_scroll_y)
+
+    def render_line(self, y: int) -> Strip:
+        """One visible row."""
+        row, width, style = y + self.scroll_offset.y, self.size.width, self.rich_style
+        if row >= len(self._rows):
+            return Strip.blank(width, style)
+        return self._rows[row].adjust_cell_length(width, style)
