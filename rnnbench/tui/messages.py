@@ -1,7 +1,8 @@
 """What reaches the workbench from outside, as messages: a run's events, and a sampler's words."""
 
 import contextlib
-from dataclasses import dataclass
+import threading
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from textual.message import Message
@@ -25,10 +26,12 @@ def post(target: Target, message: Message) -> bool:
 
 @dataclass
 class EventsArrived(Message):
-    """New events of a run, oldest first; at most four times a second, however many there are."""
+    """New events of a run, oldest first; at most four times a second, however many there are. Those of a history come
+    as soon as the ones before them were `taken`."""
 
     run_name: str
     events: list[Event]
+    taken: threading.Event = field(default_factory=threading.Event, compare=False, repr=False)
 
 
 @dataclass

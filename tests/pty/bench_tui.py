@@ -69,6 +69,7 @@ def idle(bench: Bench) -> Iterator[Row]:
     yield Row("CPU of the workbench idle", "% of a core", (busy,), (None, None, 0.5))
 
 
+_HOME = "\x1b[H"
 _DOWN, _UP, _FIRST_PANE, _SECOND_PANE, _TAB = "\x1b[B", "\x1b[A", "\x1bOP", "\x1bOQ", "\t"
 _KEYS = (_DOWN, _DOWN, _UP, _UP, _SECOND_PANE, _TAB, _TAB, _FIRST_PANE)
 
@@ -77,7 +78,7 @@ def latency(bench: Bench) -> Iterator[Row]:
     """From a key to the first byte that changes what the key changes, while a run trains."""
     with bench.training(), bench.opened() as terminal:
         terminal.wait_for("running")
-        for key in (_FIRST_PANE, "\x1b[H", *[_DOWN] * 5, *[_UP] * 3):  # every text is read once before it counts
+        for key in (_FIRST_PANE, _HOME, *[_DOWN] * 5, *[_UP] * 3):  # every text is read once before it counts
             terminal.send(key)
             time.sleep(0.7)
         replay, taken = terminal.replay(), []
@@ -190,6 +191,24 @@ def long_curve(bench: Bench) -> Iterator[Row]:
             first = replay.when(lambda screen: "step" in screen.text and "┤" in screen.text)
             full = replay.when(lambda screen: f"step {steps:,}" in screen.text)
             grown = _user(terminal).memory_info().rss - small
+        with bench.opened("tui", "small") as other:
+            other.wait_for("step 100")
+            other.settle(1.5)
+            other.send("r")
+            other.wait_for("long")
+            other.settle(0.5)
+            other.send(_HOME)
+            other.settle(0.5)
+            chosen = other.send("\r")
+            other.wait_for(f"step {steps:,}")
+            attached = other.replay().when(lambda screen: f"step {steps:,}" in screen.text)
+    bench.forget_runs()
+    yield Row(
+        f"{steps:,} points: whole curve after its run is opened",
+        "ms",
+        (1000 * ((attached or 0) - chosen),),
+        (1000, None, None),
+    )
     yield Row(f"{steps:,} points: first curve after the start", "ms", (1000 * ((first or 0) - terminal.began),))
     yield Row(f"{steps:,} points: whole curve after the start", "ms", (1000 * ((full or 0) - terminal.began),))
     yield Row(f"{steps:,} points: memory beyond an empty run", "MB", (grown / 1e6,), (None, None, 40))
@@ -205,7 +224,6 @@ def _small(bench: Bench) -> Iterator[int]:
         terminal.settle(1.5)
         small = _user(terminal).memory_info().rss
     yield small
-    bench.forget_runs()
 
 
 async def _redraws(points: int) -> list[float]:

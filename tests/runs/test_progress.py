@@ -51,6 +51,11 @@ def validation(make_event: MakeEvent) -> Callable[..., EvaluationDone]:
     return make
 
 
+def seconds(curve: Curve) -> list[float]:
+    """The training seconds at each point."""
+    return [curve.elapsed(place) for place in range(len(curve))]
+
+
 def test_nothing_has_happened() -> None:
     """A run without events has no figures, and asking for them is no error."""
     empty = fold([])
@@ -66,7 +71,7 @@ def test_every_step_has_a_point(steps: Callable[..., StepDone]) -> None:
     progress = fold([steps(1, 3), steps(4, 8)])
     assert list(progress.train.steps) == [1, 2, 3, 4, 5, 6, 7, 8]
     assert list(progress.train.values) == [1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0]
-    assert list(progress.train.elapsed) == pytest.approx([0.1 * step for step in range(1, 9)])
+    assert seconds(progress.train) == pytest.approx([0.1 * step for step in range(1, 9)])
     assert (progress.step, progress.elapsed_seconds) == (8, 0.8)
 
 
@@ -121,9 +126,9 @@ def test_time_never_runs_backwards_in_a_resumed_run(
     """After going back the clock is that of the last step kept, for the steps, the scores and the whole run."""
     progress = fold([steps(1, 4), steps(5, 9), make_event(RunResumed, step=4), validation(4, 1.0)])
     assert progress.elapsed_seconds == pytest.approx(0.4)
-    assert list(progress.validation.elapsed) == pytest.approx([0.4])
+    assert seconds(progress.validation) == pytest.approx([0.4])
     progress.apply(steps(5, 8))
-    assert list(progress.train.elapsed) == pytest.approx([0.1 * step for step in range(1, 9)])
+    assert seconds(progress.train) == pytest.approx([0.1 * step for step in range(1, 9)])
 
 
 def test_a_run_resumed_twice_at_the_same_step(steps: Callable[..., StepDone], make_event: MakeEvent) -> None:
@@ -238,6 +243,17 @@ def test_a_curve_forgets_what_lies_beyond() -> None:
     for step in (10, 20, 30):
         curve.add(step, step / 2, step / 4)
     curve.drop_beyond(20)
-    assert (list(curve.steps), list(curve.values), list(curve.elapsed)) == ([10, 20], [5.0, 10.0], [2.5, 5.0])
+    assert (list(curve.steps), list(curve.values), seconds(curve)) == ([10, 20], [5.0, 10.0], [2.5, 5.0])
     curve.drop_beyond(5)
     assert len(curve) == 0
+
+
+def test_a_curve_knows_the_time_of_points_of_which_later_ones_were_dropped() -> None:
+    """Points of one event share its time evenly, also when only the first of them are left, and when others follow."""
+    curve = Curve()
+    curve.extend([1, 2], [0.5, 0.5], 2.0)
+    curve.extend([3, 4, 5, 6], [0.5] * 4, 10.0)
+    curve.drop_beyond(4)
+    assert seconds(curve) == [1.0, 2.0, 4.0, 6.0]
+    curve.extend([5, 6], [0.5, 0.5], 7.0)
+    assert seconds(curve) == [1.0, 2.0, 4.0, 6.0, 6.5, 7.0]

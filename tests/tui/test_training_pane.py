@@ -279,7 +279,7 @@ def test_the_mean_of_losses_that_have_no_sum():
     """Huge losses and such as are no numbers spoil their own window, not the curve after it."""
     losses = [1.0, 2.0, 1e308, 1e308, 3.0, 5.0, math.nan, 1.0, 1.0]
     curve, grown = Curve(), GrowingPerplexity(2)
-    curve.extend(range(1, 10), losses, [0.0] * 9)
+    curve.extend(range(1, 10), losses, 0.0)
     grown.update(curve, [])
     found = [math.log(value) if value > 0 else value for value in grown.values]
     assert found[:2] == [1.0, 1.5] and found[5] == pytest.approx(4.0) and found[8] == 1.0

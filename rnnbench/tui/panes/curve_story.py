@@ -59,5 +59,5 @@ def when(progress: RunProgress, step: float) -> str:
         parts.append(tr("epoch {epoch}", epoch=f"{step / progress.started.steps_per_epoch:.2f}"))
     place = bisect_right(progress.train.steps, step)
     if place:
-        parts.append(duration(progress.train.elapsed[place - 1]))
+        parts.append(duration(progress.train.elapsed(place - 1)))
     return "  ".join(parts)

@@ -110,6 +110,11 @@ class TrainingPane(Pane):
         else:
             self.curves.touch()
 
+    def show_now(self) -> None:
+        """Show everything as it is, however short ago it was painted: the whole of a run that was opened, its end."""
+        for paced in (self.words, self.log_lines, self.curves):
+            paced.now()
+
     def action_toggle_log(self) -> None:
         """Switch the scale of the curve."""
         self.query_one(LearningCurve).toggle_log()

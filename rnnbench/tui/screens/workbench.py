@@ -185,6 +185,7 @@ class WorkbenchScreen(ArrangingScreen, ExperimentScreen, QueueingScreen):
     def _events_arrived(self, event: EventsArrived) -> None:
         if attachment := self._attached(event.run_name):
             self._training.touch(attachment.take(event.events))
+            event.taken.set()
             self.tell_answers()
             self.show_keys()
             if task := attachment.progress.task:
@@ -198,6 +199,7 @@ class WorkbenchScreen(ArrangingScreen, ExperimentScreen, QueueingScreen):
             if event.state in TRAINED:
                 self.post_message(SeenTraining(attachment.run))
             self._run_moved()
+            self._training.show_now()
 
     @on(JobEnded)
     def _job_ended(self, event: JobEnded) -> None:
