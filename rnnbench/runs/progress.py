@@ -2,6 +2,7 @@
 
 import bisect
 from array import array
+from collections import deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
@@ -23,6 +24,7 @@ from rnnbench.runs.events import (
 )
 
 RUNNING_WINDOW = 50
+KEPT_WARNINGS = 1000  # the last ones: a run that warns at every step is not kept in memory twice
 _GOING_ON = (RunPaused, RunContinued, RunStarted, RunResumed, Prepared, StepDone, RunFinished)  # or waiting
 
 
@@ -91,7 +93,7 @@ class RunProgress:
     evaluations: list[EvaluationDone] = field(default_factory=list)
     samples: list[SampleDrawn] = field(default_factory=list)
     checkpoints: list[CheckpointSaved] = field(default_factory=list)
-    warnings: list[Warned] = field(default_factory=list)
+    warnings: deque[Warned] = field(default_factory=lambda: deque(maxlen=KEPT_WARNINGS))
     settings: list[SettingChanged] = field(default_factory=list)
     resumed_at: list[int] = field(default_factory=list)
     last_event_at: float = 0.0

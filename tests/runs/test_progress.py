@@ -22,7 +22,7 @@ from rnnbench.runs.events import (
     StepDone,
     Warned,
 )
-from rnnbench.runs.progress import RUNNING_WINDOW, Curve, RunProgress, fold
+from rnnbench.runs.progress import KEPT_WARNINGS, RUNNING_WINDOW, Curve, RunProgress, fold
 
 MakeEvent = Callable[..., Any]
 
@@ -257,3 +257,9 @@ def test_a_curve_knows_the_time_of_points_of_which_later_ones_were_dropped() -> 
     assert seconds(curve) == [1.0, 2.0, 4.0, 6.0]
     curve.extend([5, 6], [0.5, 0.5], 7.0)
     assert seconds(curve) == [1.0, 2.0, 4.0, 6.0, 6.5, 7.0]
+
+
+def test_of_very_many_warnings_the_last_are_kept(make_event: MakeEvent) -> None:
+    """A run that warns at every step does not fill the memory of who watches it."""
+    progress = fold(make_event(Warned, message=str(number)) for number in range(KEPT_WARNINGS + 5))
+    assert [len(progress.warnings), progress.warnings[0].message] == [KEPT_WARNINGS, "5"]
