@@ -297,6 +297,16 @@ async def test_dropped_lines_take_their_hits_along(monkeypatch):
         assert app.rows() == ["Evaluation 80 end", "Evaluation 90 end", "Evaluation 100 end"]
 
 
+def test_lines_are_found_beyond_four_gigabytes():
+    """Where lines begin is kept in 32 bits, however much was dropped before them."""
+    lines = LogLines()
+    lines._dropped_bytes = 2**32 - 5
+    lines.append(["one", "two", "three"])
+    assert [lines.line(number) for number in range(3)] == ["one", "two", "three"]
+    lines.drop(2)
+    assert (lines.line(2), lines.text(0, 9), len(lines)) == ("three", "three", 1)
+
+
 def test_lines_are_kept_in_few_bytes():
     """A line costs its text and about eight bytes, and comes back as it was, or harmless."""
     lines = LogLines()

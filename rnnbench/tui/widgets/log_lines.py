@@ -6,16 +6,18 @@ from itertools import accumulate
 
 from rnnbench.visible import visible
 
+_WRAP = (1 << 32) - 1
+
 
 class LogLines:
-    """Harmless lines as UTF-8, about eight bytes each over their text (a list of strings takes sixty).
+    """Harmless lines as UTF-8, about four bytes each over their text (a list of strings takes sixty).
 
     Lines are counted from the first that ever was: what is said of line 7 stays true when older ones are dropped.
     """
 
     def __init__(self) -> None:
         self._text = bytearray()
-        self._starts = array("Q")  # where each begins, counted from the first byte that ever was
+        self._starts = array("I")  # where each begins, counted from the first byte that ever was, modulo 2^32
         self._dropped_bytes = 0
         self.first = 0
 
@@ -32,7 +34,8 @@ class LogLines:
         """Add lines at the end; whatever could drive a terminal is made visible, so that no line has a line end."""
         coded = [(line if line.isprintable() else visible(line)).encode() + b"\n" for line in lines]
         begin = self._dropped_bytes + len(self._text)
-        self._starts.extend(accumulate((len(line) for line in coded[:-1]), initial=begin) if coded else ())
+        starts = accumulate((len(line) for line in coded[:-1]), initial=begin) if coded else ()
+        self._starts.extend(start & _WRAP for start in starts)
         self._text += b"".join(coded)
 
     def drop(self, count: int) -> None:
@@ -45,7 +48,7 @@ class LogLines:
 
     def clear(self) -> None:
         """Forget them all; the next line is the first again."""
-        self._text, self._starts = bytearray(), array("Q")
+        self._text, self._starts = bytearray(), array("I")
         self._dropped_bytes = self.first = 0
 
     def line(self, number: int) -> str:
@@ -60,4 +63,6 @@ class LogLines:
         return self._text[self._start(low) : self._start(high) - 1].decode() if low < high else ""
 
     def _start(self, index: int) -> int:
-        return self._starts[index] - self._dropped_bytes if index < len(self._starts) else len(self._text)
+        if index >= len(self._starts):
+            return len(self._text)
+        return (self._starts[index] - self._dropped_bytes) & _WRAP  # what is held is never 4 GB
