@@ -12,6 +12,7 @@ from textual.notifications import SeverityLevel
 from textual.widgets import Input
 
 from rnnbench.errors import ExitCode
+from rnnbench.runs.queue import Queue
 from rnnbench.runs.store import CRASHED, FAILED, PAUSED, Run, RunStore
 from rnnbench.tui.actions.palette import ActionProvider
 from rnnbench.tui.leaving import Leaving
@@ -107,7 +108,7 @@ def run_workbench(workspace: Workspace, run: str | None = None, asked: Asked = _
     app = WorkbenchApp(workspace, run, resolve(asked))
     code = app.run() or app.return_code or int(ExitCode.DONE)
     with suppress(OSError):  # after a hang-up there is no terminal to write to
-        sys.stdout.write(farewell(store))
+        sys.stdout.write(farewell(workspace))
         sys.stdout.flush()
     return code
 
@@ -124,10 +125,14 @@ def _named(run: Run) -> str:
     return visible(run.name) + (" (paused)" if run.state(run.progress()) == PAUSED else "")
 
 
-def farewell(store: RunStore) -> str:
+def farewell(workspace: Workspace) -> str:
     """What goes on after the workbench is left."""
-    names = [_named(run) for run in store.running()]
-    if not names:
+    names = [_named(run) for run in RunStore(workspace).running()]
+    waiting = len(Queue(workspace).entries())
+    if not names and not waiting:
         return ""
     goes = "goes on" if len(names) == 1 else "go on"
-    return f"Training {goes} in the background: {', '.join(names)}. Open the workbench again to watch.\n"
+    parts = [f"Training {goes} in the background: {', '.join(names)}."] if names else []
+    if waiting:
+        parts.append(f"{waiting} {'waits' if waiting == 1 else 'wait'} in the queue.")
+    return f"{' '.join(parts)} Open the workbench again to watch.\n"
