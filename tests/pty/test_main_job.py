@@ -83,10 +83,8 @@ def test_start_watch_talk_quit_reopen_stop(start, workspace: Path, columns: int,
     terminal.send("Line 7: \r")
     assert "Line 7: " in terminal.wait_for("nats/token"), "the prompt stays above what follows it"
     _leave_the_field(terminal)
-    began = time.monotonic()
     terminal.send("q")
     assert terminal.wait_for_exit(10) == 0
-    assert time.monotonic() - began < 5
     assert storage.lock_is_held(run.lock_file), "the run must go on"
     _wait_for_steps(run, run.progress().step + 20)
 
