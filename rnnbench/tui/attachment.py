@@ -1,6 +1,7 @@
 """The run that is open: its folder, its feed, the fold of its events and what the log says about them."""
 
 import bisect
+import contextlib
 import math
 from array import array
 from collections.abc import Iterable
@@ -20,7 +21,7 @@ from rnnbench.runs.wishes import Wish
 from rnnbench.tui.background import in_background
 from rnnbench.tui.feed import RunFeed
 
-STARTING = "starting"
+STARTING, READING = "starting", "reading"  # before a process has got there; before a history has been read
 _PIECE = 1 << 13  # points taken in at a time: a long history is never in memory twice
 _SUMMABLE = 700.0  # nats; and exp() of more does not fit into a double
 
@@ -52,8 +53,9 @@ class GrowingPerplexity:
         if len(resumed_at) > self._resumes:
             self._drop_beyond(min(resumed_at[self._resumes :]), curve)
             self._resumes = len(resumed_at)
-        elif self.values and self._last_differs(curve):
-            self._drop_beyond(self._last[0] - 1, curve)
+        if self.values and self._last_differs(curve):
+            known = min(len(self.values), len(curve))
+            self._drop_beyond(min(self._last[0], *curve.steps[known - 1 : known]) - 1 if known else 0, curve)
         while (done := len(self.values)) < len(curve):
             begin = max(done - self._width, 0)
             losses = curve.values[begin : done + _PIECE].tolist()  # of floats that are there: faster than an array
@@ -85,6 +87,14 @@ def _running(losses: list[float], width: int) -> "array[float]":
     return found
 
 
+def _identity(run: Run) -> tuple[int, ...]:
+    """What tells the folder of a run from another one of that name; empty when it is gone."""
+    with contextlib.suppress(OSError):
+        folder = run.folder.stat()
+        return folder.st_dev, folder.st_ino
+    return ()
+
+
 class Attachment:
     """A run being watched. Events go in, lines for the log come out."""
 
@@ -100,7 +110,8 @@ class Attachment:
         self._seen_before_job = 0
         self._wishes: list[Wish] = []
         self._answers: list[str] = []
-        self._derived = run.state(self.progress)
+        self._derived = RUNNING if storage.lock_is_held(run.lock_file) else READING
+        self._folder = _identity(run)
         self._feed = RunFeed(target, run)
         if job is not None:
             self.take_job(job)
@@ -112,6 +123,11 @@ class Attachment:
     def close(self) -> None:
         """Stop following."""
         self._feed.stop()
+
+    @property
+    def is_there(self) -> bool:
+        """Whether the run's folder is the one that is followed: a run may be removed, and another take its name."""
+        return self._folder == _identity(self.run)
 
     def take_job(self, job: Job) -> None:
         """Watch the process that was started for this run; its end is told by JobEnded."""

@@ -18,7 +18,7 @@ _DECISIVE = (RunStarted, RunResumed, RunPaused, RunContinued, RunFinished)  # th
 
 
 class RunFeed:
-    """One run's events and state, posted to `target` at most four times a second.
+    """One run's events and state, posted to `target` at most four times a second; a history as fast as it is taken.
 
     Starts at the first byte of the log, so attaching to an old run and following a new one are one path. A log that
     is missing or cannot be read posts nothing and is tried again.

@@ -8,7 +8,7 @@ from rnnbench.tui.words import later, tr
 
 STATES = (
     *(later("running"), later("paused"), later("finished"), later("stopped"), later("failed"), later("crashed")),
-    *(later("starting"), later("waiting"), later("held"), later("name taken"), later("unreadable")),
+    *(later("starting"), later("reading"), later("waiting"), later("held"), later("name taken"), later("unreadable")),
 )
 """Of runs, and of what waits in the queue."""
 PLACES = (

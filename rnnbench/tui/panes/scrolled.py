@@ -12,6 +12,10 @@ class ScrolledContent(ScrollView, can_focus=True):
     """Plain content, never markup. Another content is another picture, not another layout of the screen, unless the
     scroll bar comes or goes; what is sent are the rows that differ."""
 
+    DEFAULT_CSS = """
+    ScrolledContent { overflow-x: hidden; overflow-y: auto; }
+    """
+
     def __init__(self, *, id: str) -> None:
         super().__init__(id=id)
         self._content = Content("")
@@ -30,6 +34,10 @@ class ScrolledContent(ScrollView, can_focus=True):
 
     def on_resize(self, event: Resize) -> None:
         self._wrap()
+
+    def watch_show_vertical_scrollbar(self) -> None:
+        """The rows have another width where a scroll bar stands beside them."""
+        self.call_after_refresh(self._wrap)
 
     def notify_style_update(self) -> None:
         """Another theme has other colours."""
@@ -52,6 +60,8 @@ class ScrolledContent(ScrollView, can_focus=True):
 
     def _fit(self, size: Size) -> None:
         needed = size.height > self.scrollable_content_region.height
+        last = max(size.height - self.scrollable_content_region.height, 0)
+        self.scroll_target_y = min(self.scroll_target_y, last)  # the next key scrolls from there
         if needed != self.show_vertical_scrollbar:
             self.virtual_size = size  # which lays the screen out again
             return

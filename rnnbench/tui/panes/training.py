@@ -23,7 +23,7 @@ from rnnbench.runs.narration import duration
 from rnnbench.runs.progress import RunProgress
 from rnnbench.runs.store import CRASHED, FAILED, FINISHED, PAUSED, RUNNING, STOPPED
 from rnnbench.tui import actions
-from rnnbench.tui.attachment import STARTING, Attachment
+from rnnbench.tui.attachment import READING, STARTING, Attachment
 from rnnbench.tui.background import in_background
 from rnnbench.tui.cells import cut, flow
 from rnnbench.tui.panes import curve_story
@@ -44,6 +44,7 @@ STATE_STYLES = {
     RUNNING: "bold $text-success",
     PAUSED: "bold $text-warning",
     STARTING: "bold $text-warning",
+    READING: "dim",
     FINISHED: "bold $text-primary",
     STOPPED: "bold $text-warning",
     FAILED: "bold $text-error",
@@ -277,7 +278,16 @@ def _items(attachment: Attachment) -> Iterator[tuple[str, str]]:
     yield from _scores(progress)
 
 
-_SYMBOLS = {RUNNING: "▶ ", PAUSED: "‖ ", STARTING: "… ", FINISHED: "✓ ", STOPPED: "■ ", FAILED: "✗ ", CRASHED: "✗ "}
+_SYMBOLS = {
+    RUNNING: "▶ ",
+    PAUSED: "‖ ",
+    STARTING: "… ",
+    READING: "… ",
+    FINISHED: "✓ ",
+    STOPPED: "■ ",
+    FAILED: "✗ ",
+    CRASHED: "✗ ",
+}
 
 
 def _preparing(progress: RunProgress) -> str:

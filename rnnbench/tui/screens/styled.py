@@ -2,6 +2,7 @@
 
 from typing import TypeVar
 
+from textual.await_complete import AwaitComplete
 from textual.events import Event, ScreenResume
 from textual.reactive import Reactive
 from textual.screen import Screen
@@ -18,7 +19,17 @@ class StyledScreen(Screen[Result]):
     paint the screen, and send all of it.
     """
 
+    _dismissed = False
     focused: Reactive[Widget | None] = Reactive(None, repaint=False)
+
+    def dismiss(self, result: Result | None = None) -> AwaitComplete:
+        """Close this screen, with its answer: a result that comes late closes no other screen, and none twice."""
+        if self._dismissed or self not in self.app.screen_stack:
+            return AwaitComplete()
+        self._dismissed = True
+        while self.app.screen is not self:
+            self.app.screen.dismiss()  # such as the palette, without an answer
+        return super().dismiss(result)
 
     async def on_event(self, event: Event) -> None:
         """Let a screen that comes to the front keep its styles."""

@@ -150,7 +150,7 @@ class WorkbenchScreen(ArrangingScreen, ExperimentScreen, QueueingScreen):
 
     def open(self, run: Run, job: Job | None = None) -> None:
         """Watch a run from the first byte of its log, and talk to it. A run that is open already stays as it is."""
-        if self.attachment is not None and self.attachment.run == run:
+        if self.attachment is not None and self.attachment.run == run and self.attachment.is_there:
             if job is not None:
                 self.attachment.take_job(job)
                 self._training.touch([])
@@ -320,8 +320,11 @@ class WorkbenchScreen(ArrangingScreen, ExperimentScreen, QueueingScreen):
         self.app.push_screen(RunsScreen(self._workspace, name), self._runs_closed)
 
     def _runs_closed(self, name: str | None) -> None:
-        if self.attachment is not None and not self.attachment.run.folder.exists():
+        if self.attachment is not None and not self.attachment.is_there:
+            gone = self.attachment.run
             self._close_run()
+            if name is None and gone.folder.exists():  # removed and started again
+                self.open(gone)
         if name is not None:
             self.open(RunStore(self._workspace).run(name))
             self.action_show_pane(actions.TRAINING)

@@ -222,8 +222,8 @@ class LearningCurve(Widget):
         after = [steps[end] for steps, _, end in places if end < len(steps)]
         before = [steps[begin - 1] for steps, begin, _ in places if begin]
         if forward:
-            return min(after) if after else max(before)
-        return max(before) if before else min(after)
+            return min(after) if after else max(before, default=low)
+        return max(before) if before else min(after, default=low)
 
     def _least_width(self) -> float:
         """The steps that the four densest points take."""

@@ -137,7 +137,7 @@ def paint(chart: Chart, width: int, height: int) -> Picture:
 def _marks(chart: Chart) -> list[Mark]:
     """The marks; what happened after the last point of all stands where that ends."""
     end = chart.window.right
-    at_end = end >= max(item.steps[-1] for item in chart.series if item.steps)
+    at_end = end >= max((item.steps[-1] for item in chart.series if item.steps), default=0.0)
     return [replace(mark, step=min(mark.step, end)) if at_end else mark for mark in chart.marks]
 
 
