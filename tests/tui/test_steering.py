@@ -28,6 +28,7 @@ async def test_pause_and_continue_share_a_key(bench, make_run, script):
             await until_state(it, "running")
             await it.keys("3", "p")
             await it.until(lambda: "asked r to pause after its step" in it.screen.status.message)
+            await it.until(lambda: list(run.requests.glob("*.json")))
             assert [request for request, _ in jobs.pending(run)] == ["pause"]
             script.write(run, script.saved(3), RunPaused(step=3))
             await it.see("‖ paused", "p Continue", "r: paused at step 3, saved")
