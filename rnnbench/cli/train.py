@@ -57,18 +57,15 @@ def train(
     sets = [configuration.parse_setting(text) for text in setting or []]
     flags = configuration.join(chosen_fields(options), *sets)
     chosen = resolve(preset, config, flags, begun_with(workspace, flags))
+    store = RunStore(workspace)
     path = find_corpus(workspace, chosen.corpus.file)
-    if (
-        path.parent not in workspace.corpora_folders or chosen.corpus.file == stdin.STDIN
-    ):  # a path must mean the same text when the run is resumed elsewhere
-        chosen = configuration.validate(configuration.merge(chosen.model_dump(), {"corpus": {"file": str(path)}}))
+    chosen = store.lasting(chosen, path)
     if dry_run_only:
         from rnnbench.cli import dry_run
 
         dry_run.show(chosen, path, as_json=json)
         return
     launch.find_place().check(chosen, headless=headless)
-    store = RunStore(workspace)
     name = run or store.free_name(f"{path.stem}-{chosen.model.cell}")
     if queued:
         from rnnbench.cli import queue

@@ -32,8 +32,12 @@ Tell = Callable[[str], object]
 
 
 def add(workspace: Workspace, config: RunConfig, name: str) -> Added:
-    """Put a run at the end of the queue, and see to it that somebody starts it."""
-    added = Queue(workspace).add(config, name)
+    """Put a run at the end of the queue, and see to it that somebody starts it.
+
+    Raises CorpusError when its text is not there.
+    """
+    path = workspace.find_corpus(config.corpus.file)  # the runner may work in another folder
+    added = Queue(workspace).add(RunStore(workspace).lasting(config, path), name)
     keep_going(workspace)
     return added
 
@@ -112,7 +116,7 @@ class _Runner:
     def _settle(self, entry: Entry) -> None:
         """A claimed entry: begun, coming up, failed at once, or still to be started."""
         run = RunStore(self.queue.workspace).run(entry.name)
-        if run.config_file.exists():
+        if run.is_there and run.config_file.exists():
             self.queue.drop(entry.name)
         elif storage.lock_is_held(run.stderr_file) or entry.name in self.jobs:
             return

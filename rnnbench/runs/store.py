@@ -17,8 +17,8 @@ from rnnbench.config import RunConfig
 from rnnbench.errors import RnnbenchError, UnavailableError, UsageError
 from rnnbench.runs.log import read_events
 from rnnbench.runs.progress import RunProgress, fold
-from rnnbench.runs.trash import Trash, Trashed
-from rnnbench.workspace import Workspace
+from rnnbench.runs.trash import Trash, Trashed, holds_run
+from rnnbench.workspace import TEXT_SUFFIXES, Workspace
 
 _NAME = re.compile(r"[A-Za-z0-9_\u3400-\u4dbf\u4e00-\u9fff][A-Za-z0-9._\-\u3400-\u4dbf\u4e00-\u9fff]{0,63}")
 _FAULTS_NAMED = 4
@@ -98,6 +98,11 @@ class Run:
         """Held while training."""
         return self.folder / "lock"
 
+    @property
+    def is_there(self) -> bool:
+        """Whether there is a configuration, or what a trainer printed, and it may be looked at."""
+        return holds_run(self.folder)
+
     def config(self) -> RunConfig:
         """The stored configuration."""
         return configuration.from_json(storage.read_file(self.config_file, limit=1 << 20))
@@ -169,14 +174,14 @@ class RunStore:
     def exists(self, name: str) -> bool:
         """Whether a run of that name has been created."""
         run = self.run(name)
-        return run.config_file.is_file() and not run.folder.is_symlink()
+        return run.is_there and run.config_file.is_file() and not run.folder.is_symlink()
 
     def find(self, name: str) -> Run:
         """An existing run. Raises UsageError with the names that exist."""
         run = self.run(name)
         if run.folder.is_symlink():
             raise UsageError(f"run {name} is a link; links are not followed")
-        if not run.config_file.is_file() and not run.stderr_file.is_file():
+        if not run.is_there:
             known = ", ".join(other.name for other in self.newest(8)) or "none yet"
             raise UsageError(f"no run named {name} in {self.folder}", f"known: {known}")
         return run
@@ -205,6 +210,16 @@ class RunStore:
             return UnavailableError(f"run {run.name} is being trained by {run.holder()}", "choose another --run name")
         hint = f"choose another name, continue it with `rnnbench resume {run.name}`, or delete it first"
         return UsageError(f"run {run.name} already exists", hint)
+
+    def lasting(self, config: RunConfig, path: Path) -> RunConfig:
+        """The configuration with the whole path of its text, which is at `path`; a name in a corpora folder stays one.
+
+        What is kept has to mean the same text when it is read from another folder.
+        """
+        names = [f"{config.corpus.file}{end}" for end in ("", *TEXT_SUFFIXES)]
+        if path.name in names and path.parent in self.workspace.corpora_folders:
+            return config
+        return configuration.validate(configuration.merge(config.model_dump(), {"corpus": {"file": str(path)}}))
 
     def reserve(self, name: str) -> Run:
         """Make an empty folder for a run that a child process will create. Raises UsageError when it is taken."""
@@ -281,8 +296,7 @@ class RunStore:
         """Every run, by name."""
         with contextlib.suppress(FileNotFoundError), os.scandir(self.folder) as entries:
             names = [item.name for item in entries if item.is_dir(follow_symlinks=False) and _NAME.fullmatch(item.name)]
-            found = [Run(self.folder / name) for name in sorted(names)]
-            return [run for run in found if run.config_file.is_file() or run.stderr_file.is_file()]
+            return [run for name in sorted(names) if (run := Run(self.folder / name)).is_there]
         return []
 
     def newest(self, count: int) -> list[Run]:

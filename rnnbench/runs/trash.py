@@ -35,14 +35,17 @@ class Trash:
 
     def entries(self) -> list[Trashed]:
         """What can be brought back, the last deletion first."""
-        found = [item for item in self._all() if (item.folder / "config.json").is_file() or _printed(item.folder)]
+        found = [item for item in self._all() if holds_run(item.folder)]
         return sorted(found, key=lambda item: (item.at, item.name), reverse=True)
 
     def _all(self) -> list[Trashed]:
+        return [entry for folder in self._folders() if (entry := _entry(folder))]
+
+    def _folders(self) -> list[Path]:
+        """The folders in the trash; none where the trash is a link, through which nothing is removed."""
         with contextlib.suppress(OSError), os.scandir(self.folder) as items:
             if not self.folder.is_symlink():
-                folders = [Path(item.path) for item in items if item.is_dir(follow_symlinks=False)]
-                return [entry for folder in folders if (entry := _entry(folder))]
+                return [Path(item.path) for item in items if item.is_dir(follow_symlinks=False)]
         return []
 
     def take(self, folder: Path) -> Trashed:
@@ -89,18 +92,22 @@ class Trash:
                 storage.remove_folder(path)
 
     def _going(self) -> list[Path]:
-        with contextlib.suppress(OSError), os.scandir(self.folder) as items:
-            return [Path(item.path) for item in items if item.name.startswith(_GOING)]
-        return []
+        return [folder for folder in self._folders() if folder.name.startswith(_GOING)]
 
     def _refuse_link(self) -> None:
         if self.folder.is_symlink():
             raise RnnbenchError(f"{self.folder} is a link; links are not followed", "remove the link")
 
 
-def _printed(folder: Path) -> bool:
-    """Whether a trainer that never came to write a configuration left its last words."""
-    return (folder / "stderr.log").is_file()
+def holds_run(folder: Path) -> bool:
+    """Whether a folder is a run's: it has a configuration, or the last words of a trainer that came to write none.
+
+    One that may not be looked into, such as another user's, is no run.
+    """
+    try:
+        return (folder / "config.json").is_file() or (folder / "stderr.log").is_file()
+    except OSError:
+        return False
 
 
 def _stamp(at: float) -> str:

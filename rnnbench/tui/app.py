@@ -13,6 +13,7 @@ from textual.widgets import Input
 
 from rnnbench.errors import ExitCode
 from rnnbench.runs.queue import Queue
+from rnnbench.runs.skimming import skim
 from rnnbench.runs.store import CRASHED, FAILED, PAUSED, Run, RunStore
 from rnnbench.tui.actions.palette import ActionProvider
 from rnnbench.tui.leaving import Leaving
@@ -122,7 +123,7 @@ def _collect_rarely() -> None:
 
 
 def _named(run: Run) -> str:
-    return visible(run.name) + (" (paused)" if run.state(run.progress()) == PAUSED else "")
+    return visible(run.name) + (" (paused)" if run.state(skim(run.events_file)) == PAUSED else "")
 
 
 def farewell(workspace: Workspace) -> str:

@@ -135,6 +135,8 @@ class Describer:
     def _described(self, wanted: Wanted) -> Described | None:
         try:
             return self._ask(wanted)
+        except OSError as error:  # such as no more processes, or no more files: that passes
+            return Described(wanted, None, str(error))
         except Exception as error:
             self._target.call_later(raise_again, error)
             return None

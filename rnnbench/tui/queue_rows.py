@@ -9,6 +9,7 @@ from rnnbench.config import RunConfig
 from rnnbench.errors import RnnbenchError
 from rnnbench.runs.gpus import device_slot
 from rnnbench.runs.queue import Entry, Queue
+from rnnbench.runs.skimming import skim
 from rnnbench.runs.store import PAUSED, RUNNING, Run, RunStore
 from rnnbench.tui.run_rows import age
 from rnnbench.tui.words import later
@@ -71,7 +72,8 @@ def _running_row(run: Run) -> QueueRow:
     with contextlib.suppress(OSError):
         begun = run.config_file.stat().st_mtime
     device, corpus, model = _described(config)
-    return QueueRow(run.name, PAUSED if run.progress().paused else RUNNING, None, device, corpus, model, begun)
+    state = PAUSED if skim(run.events_file).paused else RUNNING
+    return QueueRow(run.name, state, None, device, corpus, model, begun)
 
 
 def _entry_row(queue: Queue, place: int, entry: Entry) -> QueueRow:

@@ -107,12 +107,8 @@ class RunReader:
             with _folder(self._store.folder) as folder:
                 for name in names:
                     log = _status(f"{name}/events.jsonl", folder)
-                    if log != _ABSENT or self._is_run(name):
+                    if log != _ABSENT or Run(self._store.folder / name).is_there:
                         yield name, self._signature(name, log, folder)
-
-    def _is_run(self, name: str) -> bool:
-        run = Run(self._store.folder / name)
-        return run.config_file.is_file() or run.stderr_file.is_file()
 
     def _signature(self, name: str, log: tuple[int, int], folder: int) -> Signature:
         """Whoever takes a lock writes into it: only a lock that was written, or was held, is tried."""

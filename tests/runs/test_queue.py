@@ -13,7 +13,7 @@ import pytest
 
 from rnnbench import config as configuration
 from rnnbench import storage
-from rnnbench.errors import RnnbenchError, UnavailableError, UsageError
+from rnnbench.errors import CorpusError, RnnbenchError, UnavailableError, UsageError
 from rnnbench.runs import jobs, queue_runner
 from rnnbench.runs.queue import Queue
 from rnnbench.runs.queue_runner import _Runner, run_queue
@@ -234,6 +234,19 @@ def test_a_runner_is_started_where_runs_wait(queue, make_config, monkeypatch, tm
     while not (queue.log_file.exists() and queue.log_file.read_text()) and time.monotonic() < deadline:
         time.sleep(0.01)
     assert queue.log_file.read_text() == f"['--workspace', '{queue.workspace.root}', 'queue', 'run']\n"
+
+
+def test_a_text_is_the_same_wherever_the_runner_works(queue, make_config, monkeypatch, tmp_path):
+    """A path is kept whole, also one into a corpora folder; a name stays one; a text that is not there is refused."""
+    monkeypatch.setattr(queue_runner, "keep_going", lambda workspace: 0)
+    (tmp_path / "own.txt").write_text("mine")
+    small = queue.workspace.root / "corpora" / "small.txt"
+    monkeypatch.chdir(tmp_path)
+    for file, kept in (("own.txt", tmp_path / "own.txt"), ("small", "small"), (small.relative_to(tmp_path), small)):
+        added = queue_runner.add(queue.workspace, make_config(corpus={"file": str(file)}), f"r{len(names(queue))}")
+        assert queue.find(added.entry.name).config.corpus.file == str(kept)
+    with pytest.raises(CorpusError, match="not found: nowhere"):
+        queue_runner.add(queue.workspace, make_config(corpus={"file": "nowhere"}), "r")
 
 
 # -- kills -------------------------------------------------------------------------------------------------------------

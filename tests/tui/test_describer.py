@@ -40,6 +40,14 @@ def test_text_that_is_left_is_not_read_on(monkeypatch, tmp_path, inbox):
     assert isinstance(answer, Described) and (answer.wanted.path, answer.problem) == (second, "second is empty")
 
 
+def test_a_child_that_cannot_be_started_is_told_of(monkeypatch, tmp_path, inbox):
+    """Where the system gives no process, the text has a problem, and the workbench goes on."""
+    monkeypatch.setattr(Wanted, "command", lambda self: [str(tmp_path / "nowhere")])
+    Describer(inbox).want(wanted(tmp_path))
+    (answer,) = inbox.until(Described)
+    assert isinstance(answer, Described) and "No such file" in answer.problem
+
+
 def test_share_that_is_read_is_shown(tmp_path):
     """While a long text is read, its place says how much of it is."""
     reading = Reading(wanted(tmp_path), "reading the text", 0.34)

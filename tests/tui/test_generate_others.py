@@ -106,6 +106,20 @@ async def test_an_opened_run_is_the_one_that_is_asked(talk, ready, samplers):
         await it.until(lambda: "open:" not in it.text())
 
 
+async def test_a_text_is_saved_with_the_run_that_wrote_it(talk, ready, samplers, workspace):
+    """Also when another run was opened meanwhile."""
+    async with talk() as it:
+        await enter(it, "x")
+        samplers[-1].answer("y")
+        await it.see("10 tokens")
+        it.screen.open(ready("other"))
+        await it.until(lambda: samplers[-1].run_name == "other")
+        await enter(it, "/save")
+        await it.until(lambda: "sample-1.txt" in transcript(it))
+        assert (workspace.runs / "r" / "samples" / "sample-1.txt").read_text() == "xy\n"
+        assert not (workspace.runs / "other" / "samples").exists()
+
+
 @pytest.mark.parametrize("size", [(120, 40), (80, 24)])
 async def test_checkpoints_of_a_run_are_compared(talk, samplers, size):
     """Each of them gets the same prompt and seed, answers under its own name, and its step stands beneath."""

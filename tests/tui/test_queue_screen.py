@@ -1,11 +1,19 @@
 """The queue on the screen: what it shows, and what can be done from it."""
 
+import os
+
 import pytest
 
 from rnnbench.config import validate
+from rnnbench.errors import RnnbenchError
 from rnnbench.runs import queue_runner
+from rnnbench.runs.events import RunPaused
 from rnnbench.runs.queue import Queue
+from rnnbench.runs.store import Run, RunStore
+from rnnbench.tui.app import farewell
 from rnnbench.tui.preferences import Preferences
+from rnnbench.tui.queue_rows import read_queue
+from rnnbench.tui.run_reader import RunReader
 
 QUEUED = validate({"corpus": {"file": "story.txt"}, "machine": {"device": "cpu"}})
 
@@ -136,3 +144,56 @@ async def test_a_queue_that_changes_elsewhere_is_followed(bench, waiting, script
         await open_queue(it, "3 waiting")
         (waiting.folder / "odd.json").write_text("{")
         await it.see("odd", "unreadable", "4 waiting")
+
+
+async def test_a_look_that_fails_is_not_the_last(bench, waiting, script, monkeypatch):
+    """What cannot be read is told, and read again."""
+    from rnnbench.tui.screens import queue as screen
+
+    def fail(queue):
+        monkeypatch.setattr(screen, "read_queue", read_queue)
+        raise RnnbenchError("the disk is away")
+
+    monkeypatch.setattr(screen, "REFRESH_SECONDS", 0.05)
+    monkeypatch.setattr(screen, "read_queue", fail)
+    async with bench(script.NARROW) as it:
+        await open_queue(it, "the disk is away", "3 waiting")
+
+
+async def test_two_quick_presses_hold_and_let_go(bench, waiting, script, monkeypatch):
+    """The second undoes the first, though the screen has not seen that yet; each says what it did."""
+    async with bench(script.NARROW) as it:
+        await open_queue(it, "3 waiting")
+        said = []
+        monkeypatch.setattr(it.app.screen, "say", said.append)
+        it.app.screen.action_hold_queue()
+        it.app.screen.action_hold_queue()
+        await it.until(lambda: len(said) == 2)
+        assert not waiting.is_held
+        assert sorted(said) == ["the queue goes on", "the queue is held: h lets it go on"]
+
+
+def test_no_whole_log_is_read_to_know_what_is_paused(queue, make_run, script, monkeypatch):
+    """A look every two seconds, and the farewell, take a glance at a log that may have grown long."""
+    run = make_run("r", script.started(), script.step(3), RunPaused(step=3))
+    monkeypatch.setattr(Run, "progress", lambda run: pytest.fail("the log was read"))
+    with script.training(run):
+        assert [row.state for row in read_queue(queue).rows] == ["paused"]
+        assert "r (paused)" in farewell(queue.workspace)
+
+
+def test_a_folder_of_somebody_else_hides_no_run(queue, make_run, script, monkeypatch):
+    """What may not be looked into is no run; the others are listed, and the queue goes on."""
+    for name in ("mine", "theirs"):
+        make_run(name, script.started()).events_file.unlink()
+    real = os.stat
+
+    def stat(path, *arguments, **options):
+        if "theirs/" in os.fsdecode(path):
+            raise PermissionError(13, "Permission denied")
+        return real(path, *arguments, **options)
+
+    monkeypatch.setattr(os, "stat", stat)
+    store = RunStore(queue.workspace)
+    assert [run.name for run in store.runs()] == ["mine"] == [row.name for row in RunReader(store).rows()]
+    assert "theirs" not in queue.occupied()

@@ -2,6 +2,7 @@
 
 import math
 import os
+import threading
 import time
 
 from rnnbench.errors import UsageError
@@ -11,6 +12,7 @@ from rnnbench.tui import run_cache, run_reader, run_rows
 from rnnbench.tui.run_cache import Known, Signature
 from rnnbench.tui.run_reader import RunReader
 from rnnbench.tui.run_rows import age
+from rnnbench.tui.screens import runs
 from rnnbench.tui.widgets.line_table import LineTable
 
 
@@ -116,8 +118,6 @@ async def test_empty_list_does_nothing(bench, script):
 
 async def test_list_follows_the_disk(bench, make_run, script, monkeypatch):
     """A run that appears, or goes on, is seen without a key, and the cursor stays on its run."""
-    from rnnbench.tui.screens import runs
-
     monkeypatch.setattr(runs, "REFRESH_SECONDS", 0.05)
     monkeypatch.setattr(runs, "_LONGEST_WAIT", 0.05)
     first = make_run("first", script.started(), script.step(1))
@@ -248,6 +248,52 @@ async def test_an_export_runs_beside_the_screen(bench, make_run, script, workspa
         await it.keys("enter", *["backspace"] * 3, "enter")
         await it.see("only language models")
         assert asked == [("one", "one", "safetensors")]
+
+
+async def test_what_is_done_during_a_look_is_seen_by_the_next(bench, make_run, script, monkeypatch):
+    """Another look follows at once, not after the usual wait; the cursor goes to the run it was to go to."""
+    monkeypatch.setattr(runs, "REFRESH_SECONDS", 600.0)
+    monkeypatch.setattr(runs, "_LONGEST_WAIT", 600.0)
+    make_run("first", script.started())
+    async with bench(script.NARROW) as it:
+        await open_runs(it)
+        screen, looked, go_on = it.app.screen, threading.Event(), threading.Event()
+        await it.until(lambda: screen._whole and not screen._reading)
+        read = screen._reader.read
+        monkeypatch.setattr(screen._reader, "read", lambda seconds: (read(seconds), looked.set(), go_on.wait(20))[0])
+        screen.read_again()
+        await it.until(looked.is_set)
+        make_older(make_run("second", script.started()), 500)
+        screen.select("second")
+        screen.read_again()
+        go_on.set()
+        await it.see("Runs: 2 runs")
+        assert screen._selected_name() == "second"
+
+
+async def test_an_export_leaves_room_for_other_words(bench, make_run, script, monkeypatch):
+    """How long it takes is told again when nothing else is being said."""
+    over = threading.Event()
+
+    def export(*asked):
+        over.wait(20)
+        raise UsageError("over")
+
+    monkeypatch.setattr(exporting, "export", export)
+    make_run("one", script.started(), script.finished(1))
+    async with bench(script.NARROW) as it:
+        await open_runs(it)
+        screen = it.app.screen
+        await it.keys("e", "enter")
+        await it.see("exporting one ... ")
+        screen.say("something else")
+        screen._tell_export()
+        assert screen.status.message == "something else"
+        screen.status._forget()
+        screen._tell_export()
+        assert "exporting one" in screen.status.message
+        over.set()
+        await it.see("over")
 
 
 def test_logs_that_did_not_change_are_not_read_again(make_run, workspace, script, monkeypatch):

@@ -284,7 +284,7 @@ class GeneratePane(Pane):
         voices = [voice for voice in self._speaking if voice.text]
         if self._voices is None:
             return voices[0].text if voices else ""
-        return "\n\n".join(f"== {voice.speaker.label if voice.speaker else ''}\n{voice.text}" for voice in voices)
+        return "\n\n".join(f"== {voice.wrote.label if voice.wrote else ''}\n{voice.text}" for voice in voices)
 
     def _do_copy(self, _: str) -> None:
         if text := self._written():
@@ -293,14 +293,13 @@ class GeneratePane(Pane):
             self._say(tr("nothing has been written yet"), WRONG)
 
     def _do_save(self, _: str) -> None:
-        text, speaker = self._written(), self._speaking[0].speaker
+        text, wrote = self._written(), next((voice.wrote for voice in self._speaking if voice.text), None)
         if reason := refusal(self):
             self._say(reason, WRONG)
-        elif not text or speaker is None:
+        elif not text or wrote is None:
             self._say(tr("nothing has been written yet"), WRONG)
         else:
-            folder = RunStore(self._workspace).run(speaker.run).folder / "samples"
-            in_background(self, partial(save_text, folder, text), self._saved, self._failed)
+            in_background(self, partial(_save, self._workspace, wrote.run, text), self._saved, self._failed)
 
     def _saved(self, path: Path) -> None:
         self._say(tr("saved as {path}", path=path))
@@ -310,6 +309,11 @@ def _speakers(workspace: Workspace, sides: Sequence[Side]) -> list[Speaker]:
     """Those sides, with what they can be asked. Raises RnnbenchError for a run that is not there."""
     store = RunStore(workspace)
     return [Speaker(side.run, store.find(side.run).config().model.task, side.checkpoint) for side in sides]
+
+
+def _save(workspace: Workspace, name: str, text: str) -> Path:
+    """Keep a text with the run that wrote it; where it is. Raises RnnbenchError for a run that has gone."""
+    return save_text(RunStore(workspace).find(name).folder / "samples", text)
 
 
 def _has_checkpoint(run: Run) -> bool:

@@ -63,6 +63,7 @@ class Voice(Vertical):
     def __init__(self, workspace: Workspace, speaker: Speaker | None = None, index: int | None = None) -> None:
         super().__init__(classes="voice")
         self.text = ""
+        self.wrote: Speaker | None = None  # whose the text is: another one may be asked next
         self.doing = IDLE
         self._workspace, self._index = workspace, index
         self._speaker = speaker
@@ -126,6 +127,7 @@ class Voice(Vertical):
         if self._speaker is None or self._sampler is None:
             return
         self.text, self._answered, self._begun, self._unseen = request.prompt, False, None, []
+        self.wrote = self._speaker
         self._beside = (request.count or 1) > 1
         self.transcript.begin(request.prompt)
         checkpoint = self._speaker.checkpoint or request.checkpoint

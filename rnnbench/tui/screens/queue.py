@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable
 from functools import partial
+from threading import Lock
 from typing import ClassVar
 
 from textual import on
@@ -11,7 +12,7 @@ from textual.binding import BindingType
 from textual.content import Content
 
 from rnnbench.config import RunConfig
-from rnnbench.errors import UsageError
+from rnnbench.errors import RnnbenchError, UsageError
 from rnnbench.runs import queue_runner
 from rnnbench.runs.queue import HELD, STARTING, TAKEN, UNREADABLE, Added, Queue
 from rnnbench.runs.store import PAUSED, RUNNING
@@ -53,6 +54,7 @@ class QueueScreen(PlaceScreen):
         self._view = QueueView(False, False, ())
         self._follows = ""
         self._reading = False
+        self._turning = Lock()  # of two presses of h the second sees what the first has done
 
     def compose(self) -> ComposeResult:
         yield Paragraph(id="queue-title")
@@ -79,7 +81,12 @@ class QueueScreen(PlaceScreen):
     def _read(self) -> None:
         if not self._reading:
             self._reading = True
-            in_background(self, partial(read_queue, self._queue), self._show, self.fail)
+            in_background(self, partial(read_queue, self._queue), self._show, self._read_failed)
+
+    def _read_failed(self, error: RnnbenchError) -> None:
+        """The next look may find it mended."""
+        self._reading = False
+        self.fail(error)
 
     def _show(self, view: QueueView) -> None:
         """Touch only what is different; the cursor stays on its run."""
@@ -114,14 +121,13 @@ class QueueScreen(PlaceScreen):
 
     def _work(self, work: Callable[[], object], said: str = "") -> None:
         """Change the queue, say so, and look again."""
+        in_background(self, work, lambda _: self._worked(said), self.fail)
 
-        def done(_: object) -> None:
-            if said:
-                self.say(said)
-            self._reading = False  # a look that is under way saw what was before
-            self._read()
-
-        in_background(self, work, done, self.fail)
+    def _worked(self, said: str) -> None:
+        if said:
+            self.say(said)
+        self._reading = False  # a look that is under way saw what was before
+        self._read()
 
     @on(LineTable.Moved)
     def _moved(self, event: LineTable.Moved) -> None:
@@ -177,11 +183,17 @@ class QueueScreen(PlaceScreen):
             self._work(lambda: self._queue.move(row.name, by))
 
     def action_hold_queue(self) -> None:
-        """Start nothing more, or go on."""
-        if self._view.is_held:
-            self._work(lambda: queue_runner.release(self._queue.workspace), tr("the queue goes on"))
-        else:
-            self._work(self._queue.hold, tr("the queue is held: h lets it go on"))
+        """Start nothing more, or go on: whichever the queue does not do now, whatever was seen of it last."""
+        in_background(self, self._turn, self._worked, self.fail)
+
+    def _turn(self) -> str:
+        """Hold the queue, or let it go on; what was done."""
+        with self._turning:
+            if self._queue.is_held:
+                queue_runner.release(self._queue.workspace)
+                return tr("the queue goes on")
+            self._queue.hold()
+            return tr("the queue is held: h lets it go on")
 
 
 def _cells(row: QueueRow, now: float) -> list[Cell]:

@@ -33,7 +33,7 @@ class RunActionsScreen(PlaceScreen):
         super().__init__()
         self._store = RunStore(workspace)
         self._control = RunControl(self, workspace)
-        self._exporting = ""
+        self._exporting = self._export_said = ""
         self._export_seconds = 0
         self._export_clock: Timer | None = None
 
@@ -209,6 +209,7 @@ class RunActionsScreen(PlaceScreen):
         if target is None:
             return
         self._exporting, self._export_seconds = run.name, 0
+        self._export_said = self.status.message  # whatever that is, it makes room
         self._tell_export()
         self._export_clock = self.set_interval(1.0, self._tell_export)
         workspace = self._store.workspace
@@ -217,7 +218,10 @@ class RunActionsScreen(PlaceScreen):
         in_background(self.app, work, partial(self._exported, target.folder), self._export_failed)
 
     def _tell_export(self) -> None:
-        self.say(tr("exporting {name} ... {seconds} s", name=self._exporting, seconds=self._export_seconds))
+        """For how long it has been going on, where nothing else is being said."""
+        if self.status.message in ("", self._export_said):
+            self.say(tr("exporting {name} ... {seconds} s", name=self._exporting, seconds=self._export_seconds))
+            self._export_said = self.status.message
         self._export_seconds += 1
 
     def _exported(self, folder: Path, done: Exported) -> None:

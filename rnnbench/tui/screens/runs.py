@@ -60,6 +60,7 @@ class RunsScreen(RunActionsScreen):
         self._open_run, self._wanted = open_run, open_run
         self._marked: list[str] = []
         self._reading, self._whole, self._keeps = False, False, False
+        self._look_again = False  # something was done since the present look began
         self._next_look: Timer | None = None
         self._settles: Timer | None = None
         self._details: tuple[RunRow, Details] | None = None
@@ -92,10 +93,12 @@ class RunsScreen(RunActionsScreen):
     # Reading
 
     def read_again(self) -> None:
-        """Look at the disk, unless that is being done."""
+        """Look at the disk; a look that is under way may have missed what was done, and is followed by another."""
         if self._next_look is not None:
             self._next_look.stop()
-        if not self._reading:
+        if self._reading:
+            self._look_again = True
+        else:
             self._reading = True
             in_background(self, self._read, self._show, self._read_failed)
 
@@ -111,15 +114,21 @@ class RunsScreen(RunActionsScreen):
         self._whole = rows.whole
         if rows.rows != self._all:
             self._all, self._widths = rows.rows, run_table.widest(rows.rows)
-        if self._whole:
+        if self._complete:
             names = {row.name for row in self._all}
             self._marked = [name for name in self._marked if name in names]
         self._list()
-        if self._whole:
+        if self._complete:
             seconds = min(max(REFRESH_SECONDS, self._reader.seconds * _IDLE_SHARE), _LONGEST_WAIT)
             self._next_look = self.set_timer(seconds, self.read_again)
         else:
+            self._look_again &= not self._whole  # until a look was ended, going on with it begins no other
             self.read_again()
+
+    @property
+    def _complete(self) -> bool:
+        """Whether the rows are all that there are, as far as anybody here knows."""
+        return self._whole and not self._look_again
 
     def _read_failed(self, error: RnnbenchError) -> None:
         self._reading = False
@@ -134,7 +143,7 @@ class RunsScreen(RunActionsScreen):
         self._rows = self._order.apply(self._filter.apply(self._all))
         names = [row.name for row in self._rows]
         cursor = names.index(name) if name in names else self._table.cursor
-        self._wanted = self._wanted if self._wanted not in names and not self._whole else None
+        self._wanted = None if self._wanted in names or self._complete else self._wanted
         self._draw(cursor)
 
     def _draw(self, cursor: int) -> None:
