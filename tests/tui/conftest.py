@@ -33,7 +33,6 @@ from rnnbench.workspace import Workspace
 
 WIDE, NARROW = (120, 40), (80, 24)
 STORY = "The clock struck four.\nNobody on the quay looked up.\n" * 20
-_PAUSES = 400
 _QUIET_TURNS, _TURN_SECONDS = 8, 0.001
 PATIENCE = 20.0
 
@@ -285,7 +284,8 @@ class Bench:
 
     async def until(self, condition: Callable[[], Any], what: str = "") -> None:
         """Wait for something to come true; fails when it does not within some seconds."""
-        for _ in range(_PAUSES):
+        deadline = time.monotonic() + PATIENCE
+        while time.monotonic() < deadline:
             if condition():
                 return
             await asyncio.sleep(0.02)
