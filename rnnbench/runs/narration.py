@@ -125,7 +125,8 @@ class Narrator:
         budget += [duration(event.planned_seconds)] if event.planned_seconds else []
         counted = "perplexity" if event.task == CLOZE else long_perplexity_name(event.task)  # counting reads one side
         return [
-            f"{event.parameters:,} parameters ({event.implementation}) on {event.device}, {event.threads} threads, "
+            f"{event.parameters:,} parameters ({event.implementation}) on {event.device}, {event.threads} "
+            f"{'thread' if event.threads == 1 else 'threads'}, "
             f"{_unusual(event.precision)}for {' or '.join(budget)}; {event.steps_per_epoch:,} steps an epoch",
             f"text: {event.corpus_characters:,} characters, {event.corpus_tokens:,} tokens, vocabulary "
             f"{event.vocabulary_size:,}; {counted} on validation of {self._counted(event)}",

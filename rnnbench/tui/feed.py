@@ -11,8 +11,8 @@ from rnnbench.runs.store import CRASHED, Run
 from rnnbench.tui.messages import EventsArrived, StateChanged, Target, post
 
 TICK_SECONDS = 0.25
-_CHUNK = 1 << 17  # bytes parsed before the interface gets a turn: about 3 ms of work
-_CHUNKS = 3  # of a history, posted together: more would be in memory twice, as events and as a curve
+CHUNK = 1 << 17  # bytes parsed before the interface gets a turn: about 3 ms of work
+CHUNKS = 3  # of a history, posted together: more would be in memory twice, as events and as a curve
 _YIELD_SECONDS = 0.0005
 _DECISIVE = (RunStarted, RunResumed, RunPaused, RunContinued, RunFinished)  # the events that a run's state depends on
 
@@ -64,10 +64,10 @@ class RunFeed:
     def _read_until(self, deadline: float) -> None:
         """Gather events, a piece of the log at least, up to its end or until it is time to show something."""
         with contextlib.suppress(OSError):
-            for _ in range(_CHUNKS):
+            for _ in range(CHUNKS):
                 if self._stopping.wait(_YIELD_SECONDS):
                     return
-                events = self._follower.poll(_CHUNK)
+                events = self._follower.poll(CHUNK)
                 self._pending += events
                 for event in events:
                     if isinstance(event, _DECISIVE):

@@ -232,3 +232,13 @@ async def test_a_slow_line_gets_curves_and_log_lines_seldom(look, bench, make_ru
             script.write(run, *(script.step(number, 2.0) for number in range(2, 51)))
             await it.see("step 50/100")
             assert pane.curves.pending
+
+
+async def test_a_dialog_lies_over_what_it_is_about(bench, script):
+    """It is in the middle of the screen, whose dimmed panes can be seen around it."""
+    async with bench(script.WIDE) as it:
+        await it.keys("question_mark")
+        await it.until(lambda: it.app.screen.query("#help"))
+        box = it.app.screen.query_one("#help").region
+        await it.until(lambda: "Corpora" in it.text().splitlines()[0])
+        assert abs(box.x - (it.app.size.width - box.right)) <= 1 and it.app.screen.styles.background.a < 1

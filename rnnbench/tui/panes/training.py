@@ -61,7 +61,8 @@ class TrainingPane(Pane):
     NAME = actions.TRAINING
     ABOUT = (
         "The open run: how far it is, how well it predicts, and what it says. Perplexity is the number of symbols the "
-        "model hesitates between; the two level lines are what a uniform guess and the frequencies alone would reach. "
+        "model hesitates between; the level lines are what a uniform guess, the frequencies alone and counts of five "
+        "symbols would reach. "
         "The cross-hair (h) says what the curves were at a step; + and - zoom about it. "
         "The log follows the run until you scroll up; go to its end to follow again. A filter (f) leaves only some of "
         "its lines, a search (/) marks a text in them. Quitting does not end a training."
@@ -233,7 +234,8 @@ class TrainingPane(Pane):
 
     def _show_tail(self, tail: str) -> None:
         if self._tail_of:
-            lines = [cut(visible(line), self.content_size.width) for line in tail.splitlines() if line.strip()]
+            width = self.content_size.width or self.screen.size.width - 4  # in a tab that is not seen yet
+            lines = [cut(visible(line), width) for line in tail.splitlines() if line.strip()]
             told = lines[-_TAIL_LINES:] or [tr("it printed nothing")]
             self._show_problem("\n".join([tr("The trainer ended without saying why. Its last output:"), *told]))
 

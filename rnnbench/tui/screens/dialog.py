@@ -13,7 +13,7 @@ from rnnbench.tui.screens.styled import StyledScreen
 Result = TypeVar("Result")
 
 
-class DialogScreen(StyledScreen[Result], ModalScreen[Result]):
+class DialogScreen(ModalScreen[Result], StyledScreen[Result]):
     """A dialog. Its `compose` yields a KeyLine beside its box: that covers the line of the screen below."""
 
     PLACE: ClassVar[str] = ""

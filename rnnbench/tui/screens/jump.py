@@ -17,7 +17,7 @@ from rnnbench.tui.screens.base import PlaceScreen
 from rnnbench.tui.screens.styled import StyledScreen
 
 
-class JumpScreen(StyledScreen[Spot], ModalScreen[Spot]):
+class JumpScreen(ModalScreen[Spot], StyledScreen[Spot]):
     """Lies over a screen without hiding it; closes with the spot that was chosen, or with None."""
 
     PLACE = actions.JUMP

@@ -222,7 +222,7 @@ def _gutter(scale: Scale, height: int, look: Look) -> list[str]:
     corner, tick = ("|", "+") if look.ascii else ("│", "┤")
     labels: dict[int, str] = {}
     for value in axes.ticks(scale, max(height // 2, 2)):
-        row = height - 1 - round(scale.place(value) * (height - 1))
+        row = _row_of(value, scale, height, look)
         if not {row - 1, row, row + 1} & labels.keys():
             labels[row] = axes.label(value)
     wide = max(
@@ -235,12 +235,18 @@ _Cell = tuple[str, str]
 _Cells = dict[int, _Cell]
 
 
+def _row_of(value: float, scale: Scale, height: int, look: Look) -> int:
+    """The row in which a curve has a value: a rule beside it must not seem to lie on its other side."""
+    dots = 1 if look.ascii else 4
+    return height - 1 - round(scale.place(value) * (dots * height - 1)) // dots
+
+
 def _rule_rows(rules: Sequence[Rule], scale: Scale, height: int, look: Look) -> list[_Cell]:
     """What each row is filled with where no curve passes."""
     fills: list[_Cell] = [(" ", PLAIN)] * height
     for index, rule in enumerate(rules):
         if 0 < rule.value < math.inf and scale.low <= rule.value <= scale.high:
-            fills[height - 1 - round(scale.place(rule.value) * (height - 1))] = (look.rule_mark(index), rule.style)
+            fills[_row_of(rule.value, scale, height, look)] = (look.rule_mark(index), rule.style)
     return fills
 
 

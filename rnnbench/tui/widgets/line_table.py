@@ -45,7 +45,7 @@ class LineTable(ScrollView, can_focus=True):
     DEFAULT_CSS = """
     LineTable { overflow-x: hidden; overflow-y: auto; scrollbar-size-vertical: 1; }
     LineTable > .line-table--header { text-style: bold; color: $text-primary; }
-    LineTable > .line-table--cursor { background: $primary 30%; text-style: bold; }
+    LineTable > .line-table--cursor { background: $block-cursor-blurred-background; text-style: bold; }
     LineTable:focus > .line-table--cursor { background: $primary; color: $text; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
