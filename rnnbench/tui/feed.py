@@ -51,7 +51,7 @@ class RunFeed:
         due, tick, caught_up = time.monotonic(), 0, False
         while not self._stopping.is_set():
             self._read_until(due)
-            if caught_up:  # a history is read without pause, and shown in pieces
+            if caught_up:  # a history is read without pause
                 self._stopping.wait(max(due - time.monotonic(), 0))
                 self._read_until(due)  # what came in the meantime
             due = time.monotonic() + TICK_SECONDS

@@ -21,11 +21,6 @@ class ScrolledContent(ScrollView, can_focus=True):
         self._content = Content("")
         self._rows: list[Strip] = []
 
-    @property
-    def content(self) -> Content:
-        """What is shown."""
-        return self._content
-
     def show(self, content: Content) -> None:
         """Show this; from where it was scrolled to, as far as it goes."""
         if not content.is_same(self._content):

@@ -1,4 +1,4 @@
-"""What every screen of ours does less of than Textual's: styling and painting what has not changed."""
+"""What every screen of ours does otherwise than Textual's: it styles and paints less, and closes once."""
 
 from typing import TypeVar
 
@@ -13,7 +13,7 @@ Result = TypeVar("Result")
 
 class StyledScreen(Screen[Result]):
     """Its widgets have their styles from when they were mounted: that it comes to the front changes none of them.
-    Textual would style all of them again, which is a tenth of the time to the first screen.
+    Textual would style all of them again, which takes 20 ms of the first screen.
 
     That the focus moves is seen on the two widgets that it leaves and reaches, which paint themselves. Textual would
     paint the screen, and send all of it.
@@ -28,7 +28,7 @@ class StyledScreen(Screen[Result]):
             return AwaitComplete()
         self._dismissed = True
         while self.app.screen is not self:
-            self.app.screen.dismiss()  # such as the palette, without an answer
+            Screen.dismiss(self.app.screen)  # such as the palette, without an answer
         return super().dismiss(result)
 
     async def on_event(self, event: Event) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from itertools import cycle
 
 _LEFT_DOTS, _RIGHT_DOTS = (0x40, 0x04, 0x02, 0x01), (0x80, 0x20, 0x10, 0x08)  # from the lowest dot to the highest
+DOTS_UP = 4  # of a braille character; an ASCII character is one dot
 DASHES = ("1", "11111000", "1100", "111110011100", "100000", "111111111100")
 """How curves are broken up, dot by dot; the first is not."""
 
@@ -23,7 +24,7 @@ class Canvas:
         self.width, self.height = width, height
         self._ascii, self._mark = ascii, mark
         self._dash = DASHES[0 if ascii else dash % len(DASHES)]
-        self.dots_across, self.dots_up = (width, height) if ascii else (2 * width, 4 * height)
+        self.dots_across, self.dots_up = (width, height) if ascii else (2 * width, DOTS_UP * height)
         self._bits = [0] * self.dots_across
 
     def fill(self, column: int, one: int, other: int) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from rich.cells import cell_len, set_cell_size
 
 from rnnbench.tui.widgets import scale as axes
-from rnnbench.tui.widgets.canvas import DASHES, Canvas, sample
+from rnnbench.tui.widgets.canvas import DASHES, DOTS_UP, Canvas, sample
 from rnnbench.tui.widgets.envelope import Column, Envelope, window_columns, window_extremes
 from rnnbench.tui.widgets.legend import Piece, last_values, legend, lines, steps_in, values_at
 from rnnbench.tui.widgets.parts import MUTED, PLAIN, Look, Mark, Row, Rule, Series
@@ -237,7 +237,7 @@ _Cells = dict[int, _Cell]
 
 def _row_of(value: float, scale: Scale, height: int, look: Look) -> int:
     """The row in which a curve has a value: a rule beside it must not seem to lie on its other side."""
-    dots = 1 if look.ascii else 4
+    dots = 1 if look.ascii else DOTS_UP
     return height - 1 - round(scale.place(value) * (dots * height - 1)) // dots
 
 
