@@ -527,3 +527,9 @@ def test_differences_show_only_what_differs(make_config: Callable[..., RunConfig
     }
     assert configuration.differences([one, one]) == {}
     assert configuration.differences([]) == {}
+
+
+def test_a_network_in_short_is_its_cell_width_and_depth() -> None:
+    """One layer goes without saying."""
+    assert configuration.ModelConfig(cell="gru", hidden=256, layers=2).in_short == "gru 256 x 2"
+    assert configuration.ModelConfig(hidden=24).in_short == "lstm 24"

@@ -25,10 +25,7 @@ def list_presets(json: Json = False) -> None:
     if json:
         output.json_data({"presets": {name: chosen.model_dump(mode="json") for name, chosen in found.items()}})
         return
-    rows = [
-        [name, c.model.task, c.corpus.file, f"{c.model.cell} {c.model.hidden} x {c.model.layers}"]
-        for name, c in found.items()
-    ]
+    rows = [[name, c.model.task, c.corpus.file, c.model.in_short] for name, c in found.items()]
     output.table(["preset", "task", "corpus", "model"], rows)
 
 

@@ -61,7 +61,7 @@ def _record(place: int, queue: Queue, entry: Entry) -> dict[str, Any]:
         "device": entry.device if config else None,
         "slot": entry.slot if config else None,
         "corpus": config.corpus.file if config else None,
-        "model": f"{config.model.cell} {config.model.hidden} x {config.model.layers}" if config else None,
+        "model": config.model.in_short if config else None,
         "added_at": entry.added_at or None,
     }
 

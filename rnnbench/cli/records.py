@@ -4,6 +4,7 @@ import math
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+from rnnbench.config import size_in_short
 from rnnbench.errors import RnnbenchError
 from rnnbench.metrics import MEMORISED_PERPLEXITY, Score, bits_per_unit, perplexity
 from rnnbench.runs.events import EvaluationDone, RunStarted
@@ -203,9 +204,7 @@ def summary_record(run: Run) -> Record:
         "step": progress.step,
         "planned_steps": progress.started.planned_steps if progress.started else None,
         "corpus": config["corpus"]["file"] if config else None,
-        "model": f"{config['model']['cell']} {config['model']['hidden']}x{config['model']['layers']}"
-        if config
-        else None,
+        "model": size_in_short(*(config["model"][key] for key in ("cell", "hidden", "layers"))) if config else None,
         "task": _task(progress, config),
         "best": evaluation_record(best, progress.task),
         "last_event_at": progress.last_event_at,

@@ -7,6 +7,7 @@ import typer
 
 from rnnbench.cli import comparing, export, output, records, run_notes, run_trash
 from rnnbench.cli.records import Record
+from rnnbench.config import size_in_short
 from rnnbench.runs.figures import CLOZE, figure, figure_texts, long_perplexity_name
 from rnnbench.runs.narration import Narrator, duration
 from rnnbench.runs.store import CRASHED, FAILED, PAUSED, RunStore
@@ -107,7 +108,7 @@ def _lines(record: Record) -> list[str]:
         lines += [f"corpus       {config['corpus']['file']}"]
         size = f", {record['parameters']:,} parameters" if record["parameters"] else ""
         task = f", {model['task']}" if model["task"] != "language_model" else ""
-        lines += [f"model        {model['cell']} {model['hidden']} x {model['layers']}{task}{size}"]
+        lines += [f"model        {size_in_short(model['cell'], model['hidden'], model['layers'])}{task}{size}"]
         lines += [
             f"training     {training['optimizer']} {training['learning_rate']:g}, batches of "
             f"{_batch(config)}, seed {training['seed']}"

@@ -28,6 +28,7 @@ from rnnbench.config.models import (
     TextConfig,
     TrainingConfig,
     Values,
+    size_in_short,
 )
 
 __all__ = [
@@ -62,6 +63,7 @@ __all__ = [
     "problems",
     "read_preset",
     "read_toml",
+    "size_in_short",
     "to_json",
     "to_tables",
     "to_toml",

@@ -101,6 +101,11 @@ class TextConfig(Section):
     shared_vocabulary: bool = _option(False, "seq2seq: one vocabulary and one embedding for source and target")
 
 
+def size_in_short(cell: str, hidden: int, layers: int) -> str:
+    """A network by its cell, units in a layer and, where there are several, layers: lstm 256 x 2."""
+    return f"{cell} {hidden} x {layers}" if layers > 1 else f"{cell} {hidden}"
+
+
 class ModelConfig(Section):
     """The network."""
 
@@ -171,6 +176,11 @@ class ModelConfig(Section):
         if self.weight_drop and self.cell in ("min_gru", "min_lstm"):
             raise ValueError(f"weight_drop needs a hidden-to-hidden matrix, which {self.cell} does not have")
         return self
+
+    @property
+    def in_short(self) -> str:
+        """Cell, width and depth, as `size_in_short` writes them."""
+        return size_in_short(self.cell, self.hidden, self.layers)
 
 
 class TrainingConfig(Section):

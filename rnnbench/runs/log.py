@@ -5,11 +5,13 @@ import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import BinaryIO
 
 from rnnbench import storage
 from rnnbench.runs.events import Event, LogOpened, from_line, to_line
 
 _CHUNK = 1 << 20
+_START = b'\n{"event":"RunStarted"'  # as events.to_line writes it
 MAX_LINE = 16 << 20  # a line longer than this is damage, not an event
 
 
@@ -91,6 +93,30 @@ class EventFollower:
             return b""
         self._offset += len(data)
         return data
+
+
+def read_end(path: Path, limit: int) -> tuple[Event | None, list[Event]]:
+    """The whole events among the last `limit` bytes of a log, and before them the last start of the run (None where
+    there is none), which says what they are about. Raises OSError for a log that cannot be read."""
+    with path.open("rb") as file:
+        begin = max(file.seek(0, os.SEEK_END) - limit, 0)
+        file.seek(begin)
+        lines = file.read(limit).split(b"\n")[1:-1]
+        started = _last_line(file, begin, _START)
+    return from_line(started) if started else None, [event for event in map(from_line, lines) if event is not None]
+
+
+def _last_line(file: BinaryIO, end: int, opening: bytes) -> bytes:
+    """The last line that begins with `opening`, a line end and some text, before byte `end`; empty for none."""
+    while end > 0:
+        begin = max(end - _CHUNK, 0)
+        file.seek(begin)
+        found = file.read(end - begin + len(opening) - 1).rfind(opening)
+        if found >= 0:
+            file.seek(begin + found + 1)
+            return file.readline(MAX_LINE).rstrip(b"\n")
+        end = begin
+    return b""
 
 
 def read_events(path: Path) -> Iterator[Event]:

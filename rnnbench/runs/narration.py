@@ -1,7 +1,7 @@
 """One event as one plain line: the headless log, `runs show --follow` and the live log all read alike."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from rnnbench.metrics import perplexity
 from rnnbench.runs.events import (
@@ -167,6 +167,24 @@ class Narrator:
         figures = "".join(f"  {text}" for text in figure_texts(event.figures))
         split = "train (frozen weights)" if event.split == "train" else event.split
         return f"{split} at step {event.step}: {score_text(score, self._task)}{figures}{unknown}{covered}{best}"
+
+
+def last_lines(started: Event | None, ending: Iterable[Event]) -> list[str]:
+    """What the end of a log says, word for word as a `Narrator` tells it that has read all of the log.
+
+    `started` is the last start of the run before `ending`; between them there may be any number of events.
+    """
+    narrator, lines, sure = Narrator(), list[str](), False
+    if started is not None:
+        narrator.tell(started)
+    for event in ending:
+        told = narrator.tell(event)
+        if isinstance(event, StepDone) and told and not sure:
+            lines, sure = [], True  # a mean of losses that were not all read
+            continue
+        sure = sure or isinstance(event, RunResumed)
+        lines += told
+    return lines
 
 
 def _unusual(precision: str) -> str:

@@ -17,6 +17,7 @@ _ABOUT = {
     "cloze": "Text with a _ for each missing token: the model fills them, and says how probable each filling is.",
     "seq2seq": "A line is answered.",
 }
+HELP_COLUMN = 23  # where the meaning of a command begins in a line of help
 _SLASHES = "A prompt that begins with / is written with //."
 _WORKBENCH = """\
   /ckpt                lists the checkpoints that are there

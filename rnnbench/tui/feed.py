@@ -5,14 +5,17 @@ import threading
 import time
 
 from rnnbench.runs.events import Event, RunContinued, RunFinished, RunPaused, RunResumed, RunStarted
-from rnnbench.runs.log import EventFollower
+from rnnbench.runs.log import EventFollower, read_end
+from rnnbench.runs.narration import last_lines
 from rnnbench.runs.progress import RunProgress
 from rnnbench.runs.store import CRASHED, Run
-from rnnbench.tui.messages import EventsArrived, StateChanged, Target, post
+from rnnbench.tui.messages import EndGlanced, EventsArrived, StateChanged, Target, post
 
 TICK_SECONDS = 0.25
 CHUNK = 1 << 17  # bytes parsed before the interface gets a turn: about 3 ms of work
 CHUNKS = 3  # of a history, posted together: more would be in memory twice, as events and as a curve
+LONG = 1 << 22  # bytes of a log from where on its end is shown before it is read: half a second of reading
+_GLANCE = 1 << 16
 _YIELD_SECONDS = 0.0005
 _DECISIVE = (RunStarted, RunResumed, RunPaused, RunContinued, RunFinished)  # the events that a run's state depends on
 
@@ -47,7 +50,14 @@ class RunFeed:
         """Whether the thread is still there."""
         return self._thread.is_alive()
 
+    def _glance(self) -> None:
+        """Post the end of a log that takes a while to read."""
+        with contextlib.suppress(OSError):
+            if self.run.events_file.stat().st_size > LONG:
+                post(self._target, EndGlanced(self.run.name, last_lines(*read_end(self.run.events_file, _GLANCE))))
+
     def _follow(self) -> None:
+        self._glance()
         due, tick, caught_up = time.monotonic(), 0, False
         while not self._stopping.is_set():
             self._read_until(due)

@@ -9,7 +9,7 @@ from rnnbench.text.sources import Source
 from rnnbench.visible import visible
 from rnnbench.workspace import Workspace
 
-OPENING = 600  # characters: what is offered when there is no sample
+OPENING = 600  # characters: an excerpt, and what is offered when there is no sample
 COLOURED = 5_000  # characters: some screens full; each token comes with its alternatives
 SEARCHED = 200_000  # characters: some seconds of a small model
 _LARGEST = 100_000_000  # bytes: what is read to find where the validation text begins
@@ -37,6 +37,18 @@ def validation_text(workspace: Workspace, config: RunConfig, characters: int) ->
     if corpus.train_tokens is not None:
         trained = min(trained, corpus.train_tokens)
     return text[trained : trained + min(validated, characters)]
+
+
+def searched(workspace: Workspace, config: RunConfig, path: str) -> str:
+    """What units are sought in: the file that was named, else the text that a run is validated on."""
+    return beginning(Path(path), SEARCHED) if path else validation_text(workspace, config, SEARCHED)
+
+
+def excerpt(workspace: Workspace, config: RunConfig, number: int) -> str:
+    """A part of the text that a run is validated on, counted from 0; after the last one the first comes again."""
+    text = validation_text(workspace, config, OPENING * (number + 1))
+    start = number % max(-(-len(text) // OPENING), 1) * OPENING
+    return text[start : start + OPENING]
 
 
 def on_one_line(text: str) -> str:

@@ -1,5 +1,6 @@
 """Looks into a run's model in a child process, our own `inspect --json`; the newest question ends the one before."""
 
+import re
 import subprocess
 import tempfile
 from collections.abc import Sequence
@@ -17,6 +18,7 @@ from rnnbench.visible import visible
 from rnnbench.workspace import Workspace
 
 SURPRISAL, UNIT, UNITS, GATES = "surprisal", "unit", "units", "gates"
+_UNIT = re.compile(r"(\d+):(\d+)(:c)?", re.ASCII)
 _REMARKS = ("note:", "warning:")
 
 
@@ -234,3 +236,12 @@ def _problem(complaint: str) -> str:
     start = next((place for place, line in enumerate(lines) if line.startswith("rnnbench: ")), len(lines) - 1)
     found = " ".join(line.strip() for line in lines[max(start, 0) :])
     return found.removeprefix("rnnbench: ") or tr("the program ended without an answer")
+
+
+def beside(unit: str, by: int, hidden: int) -> str:
+    """The name of the unit that many places further in its layer; its memory where that was named."""
+    match = _UNIT.fullmatch(unit)
+    if match is None:
+        return "1:1"
+    layer, number, memory = match.groups()
+    return f"{layer}:{(int(number) - 1 + by) % hidden + 1}{memory or ''}"

@@ -72,7 +72,7 @@ class Looks(ActionKeys[int]):
     def tell_problem(self) -> None:
         """Say what was wrong with the settings; nothing where nothing was."""
         if self.preferences.problem and isinstance(self.screen, PlaceScreen):
-            self.screen.nothing(self.preferences.problem)
+            self.screen.warn(self.preferences.problem)
 
     def action_toggle_theme(self) -> None:
         """Dark or light."""

@@ -137,36 +137,58 @@ def _gpu(gpu: Gpu) -> Iterator[Content]:
 
 
 _COLUMNS = (
-    (later("run"), 16),
     ("pid", 7),
     ("CPU", 5),
     (later("memory"), 7),
     (later("threads"), 7),
     ("GPU", 7),
     (later("tokens/s"), 8),
-    (later("left"), 12),
+    (later("left"), 11),
 )
+_GPU_COLUMN = [title for title, _ in _COLUMNS].index("GPU")
+_LEAST_NAME, _MOST_NAME = 10, 40
 
 
 def _run_lines(runs: Sequence[RunUsage], host: str, width: int) -> Iterator[Content]:
-    """A line for each run that is trained; its device stands at the end, where there is room."""
+    """A line for each run that is trained; its device stands at the end, in short where there is little room."""
     if not runs:
         yield Content.styled(tr("No run is being trained."), "dim")
         return
-    spare = max(width - sum(size + 1 for _, size in _COLUMNS), 0)
-    titles = [padded(tr(title), size) for title, size in _COLUMNS]
-    yield Content.styled(" ".join([*titles, cut(tr("device"), spare)]), "bold $text-primary")
+    on_gpu = any(run.gpu_memory is not None for run in runs)
+    shown = [place for place in range(len(_COLUMNS)) if on_gpu or place != _GPU_COLUMN]
+    middle = sum(_COLUMNS[place][1] + 1 for place in shown)
+    name, device = _ends(runs, width - middle - 1)
+    titles = [padded(tr(_COLUMNS[place][0]), _COLUMNS[place][1]) for place in shown]
+    first, last = padded(tr("run"), name), cut(tr("device"), device)
+    yield Content.styled(" ".join([first, *titles, last]), "bold $text-primary")
     for run in runs:
         texts = _run_texts(run, host)
-        cells = [padded(text, size) for text, (_, size) in zip(texts, _COLUMNS, strict=True)]
-        yield Content(" ".join([*cells, cut(visible(run.device, limit=_NAME), spare)]))
+        cells = [padded(texts[place], _COLUMNS[place][1]) for place in shown]
+        yield Content(" ".join([padded(visible(run.name, limit=_NAME), name), *cells, _device(run, device)]))
+
+
+def _ends(runs: Sequence[RunUsage], room: int) -> tuple[int, int]:
+    """Cells of the names and of the devices: a device in short comes before the end of a name, the rest of it after."""
+    names = max(*(cell_len(visible(run.name, limit=_NAME)) for run in runs), cell_len(tr("run")))
+    short = max(*(cell_len(_in_short(run)) for run in runs), cell_len(tr("device")))
+    name = min(names, max(room - short, _LEAST_NAME), _MOST_NAME)
+    return name, max(room - name, 0)
+
+
+def _in_short(run: RunUsage) -> str:
+    """cuda:0 of cuda:0 (NVIDIA H200)."""
+    return visible(run.device.partition(" (")[0], limit=_NAME)
+
+
+def _device(run: RunUsage, width: int) -> str:
+    whole = visible(run.device, limit=_NAME)
+    return cut(whole if cell_len(whole) <= width else _in_short(run), width)
 
 
 def _run_texts(run: RunUsage, host: str) -> tuple[str, ...]:
     elsewhere = bool(run.host) and run.host != host
     pid = _UNKNOWN if run.pid is None else visible(run.host, limit=_NAME) if elsewhere else str(run.pid)
     return (
-        visible(run.name, limit=_NAME),
         pid,
         _UNKNOWN if run.cpu is None else f"{run.cpu:.0%}",
         _UNKNOWN if run.memory is None else size_text(run.memory),

@@ -35,6 +35,14 @@ class EventsArrived(Message):
 
 
 @dataclass
+class EndGlanced(Message):
+    """The lines at the end of a long log, before it has been read up to there."""
+
+    run_name: str
+    lines: list[str]
+
+
+@dataclass
 class StateChanged(Message):
     """A run's derived state is another than before: running, paused, finished, stopped, failed or crashed.
 

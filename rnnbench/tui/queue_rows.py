@@ -85,6 +85,4 @@ def _described(config: RunConfig | None) -> tuple[str, str, str]:
     """The device, the name of the text, and the model."""
     if config is None:
         return _UNKNOWN, _UNKNOWN, _UNKNOWN
-    layers = f" x {config.model.layers}" if config.model.layers > 1 else ""
-    model = f"{config.model.cell} {config.model.hidden}{layers}"
-    return device_slot(config.machine.device), Path(config.corpus.file).name, model
+    return device_slot(config.machine.device), Path(config.corpus.file).name, config.model.in_short

@@ -13,7 +13,7 @@ from rnnbench.config import RunConfig
 from rnnbench.errors import RnnbenchError
 from rnnbench.runs.narration import duration
 from rnnbench.runs.store import CRASHED, FAILED, TRAINED, Run, bytes_in
-from rnnbench.tui.cells import cut, size_text
+from rnnbench.tui.cells import cut, flow, size_text
 from rnnbench.tui.run_rows import RunRow
 from rnnbench.tui.words import tr
 from rnnbench.visible import visible
@@ -21,6 +21,7 @@ from rnnbench.visible import visible
 _SHOWN_DIFFERENCES = 12
 _ALIKE_BUT = ("training.seed", "machine.", "corpus.file")  # say little of what a run is
 _TAIL_LINES = 3
+_COMMA = ", "
 
 
 @dataclass(frozen=True)
@@ -78,7 +79,9 @@ def _differing(other: RunConfig, config: RunConfig) -> tuple[str, ...]:
 
 
 def _value_text(value: object) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)
+    if isinstance(value, bool):
+        return str(value).lower()
+    return f"{value:,}" if isinstance(value, int) else str(value)
 
 
 def strip_lines(row: RunRow, details: Details | None, width: int, height: int) -> list[Content]:
@@ -86,11 +89,25 @@ def strip_lines(row: RunRow, details: Details | None, width: int, height: int) -
     lines = [_head(row, width)]
     if row.note:
         lines.append(Content(cut(visible(row.note), width)))
-    facts = [Content.styled(cut(text, width), "dim") for text in (_facts(row, details), _likeness(details)) if text]
+    facts = [line for text in (_facts(row, details), _likeness(details)) for line in _flowed(text, width)]
     words = [Content.styled(cut(visible(text), width), "$text-error") for text in _last_words(row, details)]
     room = max(height - len(lines), 0)
-    kept = min(len(words), max(room - len(facts), 1))  # the last words are the last to give way
-    return [*lines, *facts[: room - kept], *words[len(words) - kept :]][:height]
+    kept = min(len(words), max(room - min(len(facts), 2), 1))  # the last words are the last to give way
+    told = [Content.styled(text, "dim") for text in _first(facts, room - kept, width)]
+    return [*lines, *told, *words[len(words) - kept :]][:height]
+
+
+def _flowed(text: str, width: int) -> list[str]:
+    """A list with commas in lines that break after them: a setting stays with its value."""
+    lines = [_COMMA.join(line) for line in flow(text.split(_COMMA), width - 1, _COMMA)] if text else []
+    return [cut(f"{line},", width) for line in lines[:-1]] + [cut(line, width) for line in lines[-1:]]
+
+
+def _first(lines: list[str], count: int, width: int) -> list[str]:
+    """So many lines, the last of them cut off where there are more."""
+    if len(lines) <= count or count < 1:
+        return lines[: max(count, 0)]
+    return [*lines[: count - 1], cut(" ".join(lines[count - 1 :]), width)]
 
 
 def _head(row: RunRow, width: int) -> Content:

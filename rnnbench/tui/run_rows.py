@@ -95,8 +95,7 @@ def read_row(run: Run) -> RunRow:
     with contextlib.suppress(RnnbenchError, OSError):
         config = run.config()
         corpus = Path(config.corpus.file).name
-        layers = f" x {config.model.layers}" if config.model.layers > 1 else ""
-        model = f"{config.model.cell} {config.model.hidden}{layers}"
+        model = config.model.in_short
         seed, task = config.training.seed, config.model.task
     progress = skim(run.events_file)
     best = progress.best.score if progress.best else None

@@ -3,21 +3,15 @@
 import time
 from collections.abc import Callable, Collection, Sequence
 
-from rnnbench.runs.store import CRASHED, FAILED, FINISHED, PAUSED, RUNNING, STOPPED
+from rnnbench.runs.queue import HELD, TAKEN, UNREADABLE
 from rnnbench.tui.cells import cell_len, cut
+from rnnbench.tui.panes.training import STATE_STYLES
 from rnnbench.tui.run_order import Order
 from rnnbench.tui.run_rows import AGE, COLUMNS, NAME, NUMBERS, STATE, TAGS, RunRow
 from rnnbench.tui.widgets.line_table import Cell, Column, Row
 from rnnbench.tui.words import tr
 
-_STYLES = {
-    RUNNING: "bold green",
-    PAUSED: "bold yellow",
-    FINISHED: "blue",
-    STOPPED: "yellow",
-    FAILED: "bold red",
-    CRASHED: "bold red",
-}
+_OF_QUEUE = {HELD: "$text-warning", TAKEN: "bold $text-error", UNREADABLE: "bold $text-error"}
 _MARK = "●"
 _BESIDE_NAME = COLUMNS[1 : COLUMNS.index(AGE) + 1]  # what an 80-column terminal shows with the name
 _LEAST_NAME = 16
@@ -42,7 +36,7 @@ def columns(widths: Sequence[int], order: Order, room: int) -> list[Column]:
         found.append(Column(shown, fitted, title in NUMBERS))
     beside = sum(column.width + 2 for column, title in zip(found, COLUMNS, strict=True) if title in _BESIDE_NAME)
     with_mark = found[0].width + 2
-    found[0] = Column(found[0].title, max(min(with_mark, room - beside - 2), _LEAST_NAME))
+    found[0] = Column(found[0].title, max(min(with_mark, room - beside - 3), _LEAST_NAME))
     return found
 
 
@@ -73,4 +67,9 @@ def _marked(name: str, width: int) -> str:
 
 
 def _cell(title: str, text: str) -> Cell:
-    return Cell(tr(text), _STYLES.get(text, "")) if title == STATE else Cell(text)
+    return state_cell(text) if title == STATE else Cell(text)
+
+
+def state_cell(state: str) -> Cell:
+    """The state of a run, or of what waits in the queue, as it looks everywhere."""
+    return Cell(tr(state), STATE_STYLES.get(state, _OF_QUEUE.get(state, "")))

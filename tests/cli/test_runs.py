@@ -102,7 +102,7 @@ def test_the_list(cli, trained, holds):
     answer = cli("runs", "list", home=trained.root)
     header, row = answer.out.splitlines()
     assert answer.err == "" and "\x1b" not in answer.out
-    assert header.split()[:2] == ["run", "state"] and row.split()[:2] == ["tm", "finished"] and "lstm 24x1" in row
+    assert header.split()[:2] == ["run", "state"] and row.split()[:2] == ["tm", "finished"] and "lstm 24 " in row
     (record,) = cli("runs", "list", "--json", home=trained.root).json["runs"]
     assert holds(record, ("name", "state", "step", "planned_steps", "corpus", "model", "best", "last_event_at"))
     assert (record["name"], record["planned_steps"]) == ("tm", 120)

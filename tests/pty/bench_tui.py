@@ -256,16 +256,21 @@ def long_log(bench: Bench) -> Iterator[Row]:
         history(bench.workspace, "wordy", steps=100, lines=lines)
         with bench.opened("tui", "wordy") as terminal:
             terminal.send("3")
-            terminal.wait_for(last, 300)
+            terminal.wait_for("✓ finished", 300)
             terminal.settle(1.5)
-            opened = terminal.replay().when(lambda screen: last in screen.text)
+            replay = terminal.replay()
+            opened = replay.when(lambda screen: last in screen.text)
+            read = replay.when(lambda screen: "✓ finished" in screen.text)
             grown = _user(terminal).memory_info().rss - small
             jumps = []
             for _ in range(bench.few(10, 3)):
                 jumps += [_jump(terminal, "\x1b[H", "1,000 parameters"), _jump(terminal, "\x1b[F", last)]
-    yield Row(
-        f"{lines:,} log lines: first to last line read and shown", "ms", (1000 * ((opened or 0) - terminal.began),)
-    )
+            terminal.send("f" + f"{lines // 2:07}"[:-1])  # all but the last figure of the line in the middle
+            terminal.settle(3.0)
+            hit = _jump(terminal, f"{lines // 2:07}"[-1], "1 of ")
+    for what, when in (("shown", opened), ("read", read)):
+        yield Row(f"{lines:,} log lines: start to last line {what}", "ms", (1000 * ((when or 0) - terminal.began),))
+    yield Row(f"{lines:,} log lines: last letter of a filter to its hit", "ms", (hit,), (None, None, 300))
     yield Row(f"{lines:,} log lines: jump to start or end", "ms", tuple(jumps), (None, None, 300))
     yield Row(f"{lines:,} log lines: memory beyond an empty run", "MB", (grown / 1e6,), (None, None, 40))
 

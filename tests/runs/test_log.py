@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from rnnbench.errors import RnnbenchError, UnavailableError
 from rnnbench.runs import log as module
-from rnnbench.runs.events import LogOpened, SampleDrawn, StepDone, Warned, to_line
-from rnnbench.runs.log import EventFollower, EventWriter, read_events
+from rnnbench.runs.events import LogOpened, RunStarted, SampleDrawn, StepDone, Warned, to_line
+from rnnbench.runs.log import EventFollower, EventWriter, read_end, read_events
 
 MESSAGES = ["plain", "山中邮局 你是谁", "é\u00a0ü", "two\nlines", "𝄞 clef", ""]
 LINES = b"".join(to_line(Warned(message=message, at=1.0)) for message in MESSAGES)
@@ -119,6 +119,24 @@ def test_any_way_of_arriving_and_of_reading_gives_the_same_events(
     while not follower.at_end:
         found += messages(follower.poll(limit))
     assert found == MESSAGES
+
+
+@given(padding=st.lists(st.integers(0, 90), max_size=12), chunk=st.integers(1, 60), limit=st.integers(1, 2000))
+def test_the_end_comes_with_the_start_that_it_belongs_to(
+    tmp_path_factory: pytest.TempPathFactory, make_event: Callable[..., Any], padding: list[int], chunk: int, limit: int
+) -> None:
+    """Wherever the end begins and however the rest is searched: whole events, and the last start before them."""
+    path = tmp_path_factory.mktemp("log") / "events.jsonl"
+    events = [LogOpened()]
+    for number, size in enumerate(padding):
+        events.append(make_event(RunStarted, parameters=number) if size % 5 == 0 else Warned(message="x" * size))
+    path.write_bytes(b"".join(map(to_line, events)))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "_CHUNK", chunk)
+        started, ending = read_end(path, limit)
+    assert ending == (events[-len(ending) :] if ending else [])
+    before = [event for event in events[: len(events) - len(ending)] if isinstance(event, RunStarted)]
+    assert started == (before[-1] if before else None)
 
 
 def test_damaged_lines_are_counted_and_passed_over(path: Path) -> None:

@@ -27,7 +27,7 @@ from rnnbench.runs.events import (
     Warned,
 )
 from rnnbench.runs.figures import figure, score_text
-from rnnbench.runs.narration import Narrator, duration, round_number
+from rnnbench.runs.narration import Narrator, duration, last_lines, round_number
 
 MakeEvent = Callable[..., Any]
 
@@ -135,6 +135,23 @@ def test_after_a_resume_the_mean_begins_anew(make_event: MakeEvent) -> None:
     assert told(make_event(RunResumed, step=20, exact=False)) == [
         "resumed at step 20 (not exact: machine, threads, processes or learning rate differ)"
     ]
+
+
+@given(st.lists(st.integers(0, 45), max_size=12), st.integers(0, 14))
+def test_the_end_of_a_log_is_told_as_by_who_read_all_of_it(make_event: MakeEvent, sizes: list[int], cut: int) -> None:
+    """From wherever the end is taken: no line differs, none is missing after the first."""
+    events, at = [make_event(RunStarted, planned_steps=600, steps_per_loss=1)], 0
+    for number, size in enumerate(sizes):
+        events.append(make_event(Warned, message=str(number)))
+        if size == 40:
+            events.append(make_event(RunResumed, step=at))
+        elif size:
+            events.append(stretch(make_event, at + 1, at + size))
+            at += size
+    ending = events[1 + min(cut, len(events) - 1) :]
+    lines = last_lines(events[0], ending)
+    assert lines == told(*events)[-len(lines) :] or not lines
+    assert len(told(*ending)) == 0 or lines or step_figures(told(events[0], *ending))
 
 
 def test_a_run_begins_with_what_is_known(make_event: MakeEvent) -> None:

@@ -12,7 +12,7 @@ from rnnbench.tui.widgets.chart import RULE_STYLES, TRAIN_STYLE, VALIDATION_STYL
 from rnnbench.tui.widgets.drawing import Chart, Look, Mark, draw, paint
 from rnnbench.tui.widgets.envelope import Envelope
 from rnnbench.tui.widgets.legend import read
-from rnnbench.tui.widgets.window import View, Window
+from rnnbench.tui.widgets.window import WHOLE, View, Window
 
 ASCII = Look(ascii=True)
 FALLING = [1000 * 0.8**i + 4 for i in range(25)]
@@ -99,10 +99,10 @@ def test_values_that_are_no_numbers_are_gaps():
     values = [8.0] * 8 + [math.nan] * 6 + [8.0] * 6 + [math.inf] * 5
     assert _picture([_series(values)], height=6) == _art("""
 perplexity  * train inf
+8.5 +
     |
-    |
-  8 +  ***********          ********
-    |
+    |  ***********          ********
+7.5 +
 step 0             100            200
 """)
 
@@ -148,11 +148,83 @@ def test_names_cannot_drive_the_terminal():
 
 def test_every_curve_and_rule_keeps_its_style():
     """The later curve is on top; a rule is behind them."""
-    rows = _rows([_series([8.0] * 5), _series([8.0] * 5, "validation", style="b")], [Rule("r", 8.0, "c")])
+    rows = _rows([_series([8.0] * 5, every=1), _series([8.0] * 5, "validation", 1, "b")], [Rule("r", 8.0, "c")])
     styles = [style for row in rows[1:-1] for text, style in row[1:] if text.strip()]
     assert "b" in styles
     assert "c" in styles
     assert "a" not in styles
+
+
+def _head(rules, width=70, view=WHOLE, look=ASCII, values=FALLING) -> str:
+    """The legend over a curve and some rules."""
+    series, envelope = _series(values), Envelope()
+    envelope.follow(series.steps, series.values)
+    rows = paint(Chart([series], [envelope], rules, look=look, view=view), width, 11).rows
+    return "".join(text for text, _ in rows[0])
+
+
+def test_the_legend_names_the_rules_that_are_seen():
+    """One beyond the axis has an arrow to it in place of its sign, if room is left; rules in one row share a sign;
+    where room is short decimals go, not names."""
+    rules = [Rule("uniform", 74.0, "b"), Rule("unigram", 7.2, "c"), Rule("5-gram", 2.5, "d")]
+    assert _head(rules) == "perplexity  * train 8.722  - uniform 74.00  = unigram 7.200  ~ 5-gram 2.500"[12:]
+    late = View(Window(200, 250))
+    assert "= unigram 7.200" not in _head(rules, view=late, values=[value + 20 for value in FALLING])
+    assert _head(rules[:1], view=late).endswith("* train 8.722  uniform 74 ^")
+    assert _head(rules[:1], view=late, look=Look()).endswith("━ train 8.722  uniform 74 ↑")
+    assert _head(rules[2:], view=late).endswith("5-gram 2.5 v")
+    assert _head(rules[:1], 33, late) == "200-250  * train 8.722"
+    assert "~ 5-gram" not in _head([*rules, Rule("bad", math.nan, "e")], view=late)
+    near = [Rule("uniform", 100.0, "b"), Rule("unigram", 100.1, "c")]
+    assert "= uniform 100.00, unigram 100.10" in _head(near)
+    assert _head(rules, 56) == "* train 8.722  - uniform 74  = unigram 7.2  ~ 5-gram 2.5"
+
+
+def test_the_legend_has_the_dash_of_a_curve():
+    """Without colours a curve is told from another by how it is broken up, in ASCII by its mark."""
+    dashed = Series("validation", [1, 2], [9.0, 8.0], "a", 2)
+    assert "⠠⠄⠠ validation 8.000" in _picture([_series(FALLING), dashed], look=Look(), width=60)
+    assert "o validation 8.000" in _picture([_series(FALLING), dashed], width=60)
+
+
+def test_an_axis_begins_near_the_first_step():
+    """A curve that begins late has the whole width."""
+    rows = _picture([Series("v", [5000, 5600, 6000], [9.0, 7.0, 6.0], "a")], height=8).splitlines()
+    assert rows[-1].split()[:2] == ["step", "5,000"]
+    assert rows[1].index("*") == rows[1].index("|") + 1 if "|" in rows[1] else rows[1].index("+") + 2
+
+
+def test_an_axis_of_time_has_parts():
+    """Minutes have numbers between them, steps have none."""
+    series = [Series("a", [0.1, 0.2, 0.4, 0.6], [9.0] * 4, "a")]
+    minutes = _picture(series, look=Look(ascii=True, across="min", parts=True)).splitlines()[-1].split()
+    assert minutes == ["min", "0.2", "0.4", "0.6"]
+    assert _picture(series).splitlines()[-1].split() == ["step", "0"]
+
+
+def test_a_low_chart_has_two_numbers_beside_it():
+    """Four rows, two labels, whatever is drawn."""
+    assert _picture([_series([70.0, 30.0, 15.0, 9.0])], height=6) == _art("""
+perplexity  * train 9.000
+    |*******
+ 50 +      **************
+    |                   *************
+ 10 +                               ********
+step             20                       40
+""")
+
+
+def test_many_curves_are_all_told_at_a_step():
+    """Names of curves with signs are cut, then left out, before a value is."""
+    series = [Series(f"a-long-name-of-a-run-{i}", [1, 2, 3], [9.0, 5.0, 4.0 + i], "a", i, str(i)) for i in range(1, 7)]
+    envelopes = [Envelope() for _ in series]
+    for item, envelope in zip(series, envelopes, strict=True):
+        envelope.follow(item.steps, item.values)
+    for width in (60, 80, 200):
+        rows = paint(Chart(series, envelopes, view=View(cross=3.0)), width, 12).rows[:2]
+        told = "  ".join("".join(text for text, _ in row) for row in rows)
+        assert all(f"{i}" in told and f"{4.0 + i:.3f}"[:5] in told for i in range(1, 7)), told
+    assert "a-long-name-of-a-run-1" in told
 
 
 class CountingCurve(LearningCurve):
@@ -306,6 +378,8 @@ def test_the_mean_of_a_column_is_that_of_the_losses():
     assert found is not None and (found.low, found.high, found.count) == (2.0, 8.0, 4)
     assert found.value == pytest.approx(4.0)
     assert read(_series([8.0]), 0, 5) is None
+    bits = read(_series([1.0, 4.0], every=1), 1, 5, bits=True)
+    assert bits is not None and bits.value == 2.5
 
 
 async def test_the_cross_hair_goes_from_point_to_point_where_they_are_few():

@@ -4,8 +4,10 @@ import math
 
 import pytest
 
+from rnnbench.runs.comparing import Compared, Row
 from rnnbench.runs.events import RunResumed
-from rnnbench.tui import comparison_feed
+from rnnbench.tui import comparison_feed, comparison_table
+from rnnbench.tui.cells import cell_len
 from rnnbench.tui.comparison_feed import ComparisonFeed, RunCompared
 from rnnbench.tui.messages import (
     AnswerArrived,
@@ -108,6 +110,49 @@ async def test_the_axes_turn(bench, trained, script):
         assert len(set(pictures)) == 3
 
 
+@pytest.fixture
+def evaluated_often(make_run, script):
+    """A finished run of 100 steps, a validation after every fifth; its perplexity is `high` minus a hundredth of the
+    step."""
+
+    def make(name, high):
+        places = range(0, 105, 5)
+        told = [(script.step(at), script.evaluated(at, math.log(high - at / 100))) for at in places]
+        return make_run(name, script.started(), *(event for pair in told for event in pair), script.finished(100))
+
+    return make
+
+
+def foot(it):
+    """The axis below the chart: its name and its numbers."""
+    return chart(it).splitlines()[-1].split()
+
+
+async def test_the_cross_hair_and_the_zoom(bench, evaluated_often, script):
+    """The keys of the Training pane: the values of every run at a place, a part of the axis that begins where the
+    window does; esc leaves one after the other, and another axis is seen whole."""
+    evaluated_often("low", 3.0)
+    evaluated_often("high", 5.0)
+    async with bench(script.NARROW) as it:
+        await compare(it, "low", "high")
+        await it.see("validation perplexity over steps")
+        await it.keys("h", "left")
+        await it.until(lambda: "step 95  1 low 2.050  2 high 4.050" in chart(it))
+        await it.keys("right", "plus")
+        assert "step 100  following  1 low 2.000  2 high 4.000" in chart(it) and foot(it)[:2] == ["step", "50"]
+        await it.keys("comma")
+        assert foot(it)[:2] == ["step", "30"] and "following" not in chart(it)
+        await it.keys("0", "plus", "a")
+        assert foot(it)[:2] == ["tokens", "0"] and "tokens 6,400  1 low 2.000  2 high 4.000" in chart(it)
+        await it.keys("plus", "escape")
+        assert "validation perplexity" in chart(it) and foot(it)[1] == "3,500"
+        assert it.app.screen.focused.id == "compare-table"
+        await it.keys("escape")
+        assert foot(it)[1] == "0"
+        await it.keys("escape")
+        await it.until(lambda: not isinstance(it.app.screen, CompareScreen))
+
+
 async def test_runs_go_on_while_they_are_compared(bench, make_run, script):
     """What a trainer writes meanwhile is drawn, and its end changes the state, without a key."""
     run = make_run("going", script.started(), script.evaluated(0, 3.0), script.step(3))
@@ -168,6 +213,30 @@ async def test_six_runs_fit_a_small_terminal(bench, trained, script):
         assert line(it, "training.max_steps")[1:] == ["10", "11", "12", "13", "14", "15"]
 
 
+async def test_the_table_fits_a_small_terminal(bench, trained, script):
+    """At 80 columns long names give way to the figures, no bar for going sideways is there; where even that is too
+    little, left and right go by whole columns."""
+    for number in (1, 2):
+        trained(f"a-run-with-a-rather-long-name-{number}", corpus={"file": f"folder/of/texts/number-{number}.txt"})
+    async with bench(script.NARROW) as it:
+        await compare(it, "a-run-with-a-rather-long-name-1", "a-run-with-a-rather-long-name-2")
+        await it.until(lambda: line(it, "2"))
+        table = it.app.screen.query_one("#compare-table")
+        assert line(it, "2")[-6:] == ["finished", "2.718", "1.428", "20", "1,000", "4,321"]
+        assert "…" in it.text() and "▸" not in it.text() and not table.show_horizontal_scrollbar
+        await it.pilot.resize_terminal(50, 24)
+        await it.until(lambda: "▸" in it.text())
+        assert "tokens/s" not in it.text() and line(it, "run")[:2] == ["run", "state"]
+        await it.keys("right")
+        await it.until(lambda: line(it, "run")[:2] == ["run", "perplexity"])
+        await it.keys(*["right"] * 9)
+        await it.until(lambda: line(it, "run")[-2:] == ["tokens/s", "◂"])
+        await it.pilot.resize_terminal(*script.WIDE)
+        await it.until(
+            lambda: line(it, "run")[:2] == ["run", "state"] and "a-run-with-a-rather-long-name-1" in it.text()
+        )
+
+
 async def test_marks_in_the_list(bench, trained, script):
     """space marks and takes away; one mark compares with the cursor's run, none says what to do, seven are too many."""
     for number in range(8):
@@ -211,7 +280,7 @@ async def test_hostile_or_damaged_runs_are_compared_with_what_they_have(bench, t
 
 
 async def test_one_prompt_and_seed_for_all(bench, trained, script, monkeypatch, fake_sampler):
-    """Every run gets the same line, seed and settings; each answers in its column; esc stops, then goes back."""
+    """Every run gets the same line, seed and settings; each answers under its name; esc stops, then goes back."""
     monkeypatch.setattr(voices, "Sampler", fake_sampler)
     monkeypatch.setattr(voices, "LET_GO_SECONDS", 60.0)
     trained("a")
@@ -232,12 +301,14 @@ async def test_one_prompt_and_seed_for_all(bench, trained, script, monkeypatch, 
         ]
         assert first.asked[0].record()["temperature"] == 0.5 and "seed" not in second.asked[0].record()
         first.say(SampleBegun(1, 60, 1, ("_",)), TokensArrived(1, "clock\x1b[31m"), SampleEnded(1, 5, -5.0, 9.0, False))
-        await it.see("The _clock", "5 tokens  9 tokens/s", "-1.000 nats/token", "step 60", "vocabulary: _")
+        await it.see("The _clock", "perplexity 2.718  not in the vocabulary: _  step 60")
         await it.keys("escape")
         assert (first.cancelled, second.cancelled) == (0, 1) and "\x1b" not in it.text()
         second.say(FillingArrived(1, "cat", 0.25), AnswersEnded(1, 1, 0.5, True))
-        await it.see("25.0 %  cat", "stopped")
-        assert len({text.index("1 a") for text in it.text().splitlines() if "1 a" in text and "2 b" in text}) == 1
+        await it.see("25.0%  cat", "stopped")
+        assert (
+            len({text.index(name) for text in it.text().splitlines() for name in ("1 a", "2 b") if name in text}) == 1
+        )
         await it.type("again")
         await it.keys("enter")
         first.say(SamplerFailed("no checkpoint[/x]", 2))
@@ -266,6 +337,7 @@ def test_every_run_has_a_dash_of_its_own():
     """Six patterns that differ within the cells of the legend and on."""
     assert len({sample(index, 12) for index in range(len(DASHES))}) == len(DASHES) == 6
     assert sample(0, 3) == "⠤⠤⠤"
+    assert len({sample(index, 3, ascii=True) for index in range(6)}) == 6
 
 
 def test_curves_without_colours():
@@ -281,11 +353,28 @@ def test_curves_without_colours():
         picture
         == """\
 two curves
-      │⠙⠂⢠⣀1
-   50 ┤     ⠒⠲ ⣀⡀
+  100 ┤⠙⠂⢠⣀1
+      │     ⠒⠲ ⣀⡀
       │         ⠉ ⠲⠤ ⣀⡀
       │⠠⠄⠠⠄⠠⠄⠠⠄⠠⠄⠠⠄⠠⠄⠠⠄2⠄⠠ ⣀⡀
       │                     ⠉ ⠒⠲ ⣀⣀1
-      │                             ⠈⠓⠂⠠⠤⠤ ⣀
+   10 ┤                             ⠈⠓⠂⠠⠤⠤ ⣀
 tokens 0                50               100"""
     )
+
+
+@pytest.mark.parametrize("room", [40, 60, 77, 78, 118, 198])
+def test_no_line_of_the_table_is_too_wide(room):
+    """Whatever the width and the columns left out; a number among the settings is never cut."""
+    names = [f"{'名' * number}-a-name-of-some-length-{number}" for number in range(1, 7)]
+    runs = [Compared(name, "finished", "", 20, 1_234_567, None, None, 98_765.0, 1.0, (), None) for name in names]
+    numbers = tuple(f"0.00012{number}" for number in range(6))
+    settings = [Row("training.learning_rate", numbers), Row("corpus.file", tuple(f"a/long/{name}" for name in names))]
+    most = comparison_table.table(runs, settings, room).most
+    assert (most == 0) == (room >= 77)
+    for shift in range(most + 1):
+        lines = comparison_table.table(runs, settings, room, shift).content.plain.splitlines()
+        assert max(map(cell_len, lines)) <= room
+        rates = lines[-2].split()
+        assert set(rates[1:]) <= set(numbers) and len(rates) > 1
+    assert lines[1].endswith("98,765") and lines[-2].split()[-1] == numbers[-1]

@@ -107,6 +107,30 @@ async def test_encoding_and_bad_bytes_are_chosen_by_key(bench, workspace, script
         assert it.screen.query_one(ModelPane).form.texts["corpus.encoding"] == "gb18030"
 
 
+async def test_a_row_says_why_it_knows_nothing(bench, workspace, script):
+    """Of a text that is not what was chosen, and of an empty one."""
+    (workspace.root / "corpora" / "aaa.txt").write_bytes("Où est passé l'été".encode("latin-1") * 40)
+    (workspace.root / "corpora" / "none.txt").touch()
+    async with bench(script.NARROW) as it:
+        await it.keys("1", "home", "e")
+        await it.until(lambda: {"aaa.txt": "unreadable", "none.txt": "empty"}.items() <= rows_of(it).items())
+
+
+def rows_of(it):
+    """The last word of each row of the list by its first."""
+    return {line.split()[0]: line.split()[-1] for line in it.text().splitlines() if ".txt" in line}
+
+
+async def test_figures_stay_with_what_they_are_of(bench, script):
+    """Facts that have no room beside each other stand below each other, none is broken."""
+    async with bench((44, 24)) as it:
+        await it.keys("1", "home")
+        await it.see("most common")
+        lines = [line.strip() for line in it.text().splitlines()]
+        assert any(line.startswith("train 901  validation 106") for line in lines)
+        assert not any(line.startswith(("train", "validation", "test")) and line[-1].isalpha() for line in lines)
+
+
 async def test_no_texts_at_all_is_said(bench, workspace, script):
     """An empty workspace tells what to do instead of showing nothing."""
     for path in (workspace.root / "corpora").iterdir():

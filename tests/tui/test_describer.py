@@ -51,8 +51,8 @@ def test_a_child_that_cannot_be_started_is_told_of(monkeypatch, tmp_path, inbox)
 def test_share_that_is_read_is_shown(tmp_path):
     """While a long text is read, its place says how much of it is."""
     reading = Reading(wanted(tmp_path), "reading the text", 0.34)
-    assert [str(part) for part in facts(None, reading)] == ["reading the text 34%"]
-    assert [str(part) for part in facts(None, None)] == ["reading the text ..."]
+    assert [str(part) for part in facts(None, reading, 40)] == ["reading the text 34%"]
+    assert [str(part) for part in facts(None, None, 40)] == ["reading the text ..."]
 
 
 def test_columns_of_the_list_go_where_there_is_no_room():
@@ -60,5 +60,7 @@ def test_columns_of_the_list_go_where_there_is_no_room():
     row = TextRow("harbour-clock.txt", "77.1 kB", "utf-8", "en", "73")
     assert str(line(row, columns([row.name], 76))).split() == ["harbour-clock.txt", "77.1", "kB", "utf-8", "73", "en"]
     assert str(line(row, columns([row.name], 43))).split() == ["harbour-clock.txt", "77.1", "kB", "utf-8"]
+    mixed = TextRow("lyrics.zip", "10.7 kB", "gb18030 + utf-8", "zh", "947")
+    assert "gb18030 +1 " in str(line(mixed, columns([mixed.name], 76)))
     narrow = line(row, columns([row.name], 18))
     assert "…" in str(narrow) and narrow.cell_length <= 18

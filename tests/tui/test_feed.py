@@ -10,8 +10,8 @@ from rnnbench import config as configuration
 from rnnbench.runs.events import Event, RunContinued, RunFinished, RunPaused, SettingChanged, Warned, to_line
 from rnnbench.runs.log import EventFollower, EventWriter
 from rnnbench.runs.store import Run, RunStore
-from rnnbench.tui.feed import CHUNK, CHUNKS, TICK_SECONDS, RunFeed
-from rnnbench.tui.messages import EventsArrived
+from rnnbench.tui.feed import CHUNK, CHUNKS, LONG, TICK_SECONDS, RunFeed
+from rnnbench.tui.messages import EndGlanced, EventsArrived
 from rnnbench.workspace import Workspace
 
 PATIENCE = 20.0
@@ -110,6 +110,18 @@ def test_a_backlog_comes_in_few_messages(feed, inbox, run):
             message.taken.set()
     assert seen == count
     assert pieces <= 2 + run.events_file.stat().st_size / (CHUNK * CHUNKS) + (time.monotonic() - began) / TICK_SECONDS
+
+
+def test_the_end_of_a_long_history_comes_first(feed, inbox, run):
+    """Its last lines are there before anything was read; no more of them than a screen can show many times over."""
+    with run.events_file.open("wb") as file:
+        for number in range(LONG // 40):
+            file.write(to_line(Warned(message=str(number))))
+    feed.start()
+    message = inbox.next()
+    assert isinstance(message, EndGlanced)
+    assert message.lines[-1] == f"warning: {number}"
+    assert 100 < len(message.lines) < 10_000
 
 
 def test_the_state_follows_the_lock_and_the_last_event(feed, inbox, run):

@@ -28,6 +28,17 @@ async def test_file_is_found_by_letters_and_chosen(bench, workspace, script):
         assert it.screen.query_one(ModelPane).form.texts["corpus.file"] == path
 
 
+async def test_letters_that_no_name_has_are_answered_in_the_list(bench, workspace, script):
+    """The box is not left empty, enter and the arrows do nothing, and the folder is still named."""
+    async with bench(script.NARROW) as it:
+        await it.keys("1", "f")
+        await it.see("corpora/")
+        await it.type("zqx")
+        await it.see("no name in this folder has these letters", str(workspace.root)[:24])
+        await it.keys("down", "enter", "backspace", "backspace", "backspace")
+        await it.see("corpora/")
+
+
 async def test_empty_field_and_backspace_go_up(bench, workspace, script):
     """Backspace walks up, and the cursor is on the folder that was left."""
     async with bench(script.NARROW) as it:

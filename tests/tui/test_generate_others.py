@@ -18,6 +18,7 @@ from rnnbench.tui.messages import (
 from rnnbench.tui.panes import voices
 from rnnbench.tui.panes.generate import GeneratePane
 from rnnbench.tui.panes.transcript import Transcript
+from rnnbench.tui.screens.help import HelpScreen
 
 NOVELTY = NoveltyMeasured(1, 200, 12, "characters", False, (0.0, 0.01, 0.02, 0.1, 0.2, 0.3, 0.4, 0.75))
 
@@ -146,6 +147,22 @@ async def test_checkpoints_of_a_run_are_compared(talk, samplers, size):
         await it.until(lambda: first.closed and second.closed)
         await enter(it, "x")
         assert samplers[0].asked[-1].prompt == "x"
+
+
+async def test_help_is_read_from_its_first_line(talk, samplers):
+    """It is longer than the pane at 80x24; what is entered next is seen again. In a comparison it is a dialog."""
+    async with talk((80, 24)) as it:
+        await it.keys("4")
+        await enter(it, "/help")
+        await it.see("Text is a prompt", "/temp 0.8")
+        await enter(it, "x")
+        samplers[-1].answer("y")
+        await it.see("xy", "10 tokens")
+        await enter(it, "/compare best last")
+        await it.until(lambda: pane(it)._voices is not None)
+        await enter(it, "/help")
+        await it.until(lambda: isinstance(it.app.screen, HelpScreen))
+        await it.see("Text is a prompt")
 
 
 async def test_what_cannot_be_compared_is_said(talk, ready):

@@ -333,7 +333,7 @@ async def test_blanks_are_filled_in_the_pane(talk_of, sampler):
         sampler().target.post_message(FillingArrived(1, "The clock", 0.71))
         sampler().target.post_message(FillingArrived(1, "The c\x1bock", 0.2))
         sampler().target.post_message(AnswersEnded(1, 2, 0.125, False))
-        await it.see("71.0 %  The clock", "20.0 %  The c␛ock", "0.12 s  step 60  not in the vocabulary: 漢")
+        await it.see("71.0%  The clock", "20.0%  The c␛ock", "0.12 s  step 60  not in the vocabulary: 漢")
         assert it.screen.query_one(GeneratePane)._written() == "The clock"
 
 

@@ -16,7 +16,7 @@ from rnnbench.runs.events import SampleDrawn
 from rnnbench.runs.ramp import Scale
 from rnnbench.runs.store import RunStore
 from rnnbench.tui.app import WorkbenchApp
-from rnnbench.tui.inspect_texts import from_one_line, on_one_line, validation_text
+from rnnbench.tui.inspect_texts import excerpt, from_one_line, on_one_line, validation_text
 from rnnbench.tui.inspector import GATES, SURPRISAL, Inspected, Inspector, Question
 from rnnbench.tui.screens.inspect import InspectScreen
 from rnnbench.tui.screens.inspect_drawing import detail, quoted
@@ -96,6 +96,7 @@ def looking(bench, make_run, script, program, workspace, monkeypatch):
     async def open_screen(size=None, sample="", through_workbench=False, **tables):
         drawn = [SampleDrawn(step=1, prompt=sample[:1], text=sample[1:])] if sample else []
         run = make_run("r", script.started(), script.step(1), *drawn, script.finished(1), **tables)
+        (run.checkpoints / "step-1").mkdir()
         if not through_workbench:
             monkeypatch.setattr(WorkbenchApp, "get_default_screen", lambda app: InspectScreen(workspace, run, sample))
         async with bench(size or script.WIDE) as it:
@@ -113,10 +114,23 @@ def field(it, name="text"):
     return it.app.screen.query_one(f"#inspect-{name}", Input)
 
 
-async def read(it, text):
-    """Type a text and have it read."""
+async def opened(it):
+    """The text that is offered has been read."""
+    await it.until(lambda: it.app.screen._reading is not None)
+
+
+async def enter(it, text):
+    """Type a text and send it."""
+    await opened(it)
+    await it.keys("e")
     field(it).value = text
     await it.keys("enter")
+
+
+async def read(it, text):
+    """Type a text and have it read."""
+    await enter(it, text)
+    await it.until(lambda: it.app.screen._text == text.replace("↵", "\n"))
     await it.see("1.807 bits/character", "perplexity 3.500")
 
 
@@ -124,7 +138,7 @@ async def test_text_is_read_and_the_cursor_tells_of_each_token(looking, script, 
     """Enter reads the text; below it stand surprisal, rank and what was expected instead of the token at the cursor."""
     async with looking(script.NARROW) as it:
         await read(it, "ab↵cd")
-        (question,) = asked()
+        question = asked()[-1]
         assert (question["run"], question["what"], question["text"]) == ("r", "surprisal", "ab\ncd")
         await it.see("ab↵", "cd", "surprisal 0.00 bits", "rank 1", "0.2500")
         await it.keys("right")
@@ -150,7 +164,6 @@ async def test_last_sample_is_offered_and_kept_to_the_letter(looking, asked):
     async with looking(sample="So\n\x1b[31mred\t.", through_workbench=True) as it:
         await it.until(lambda: field(it).value)
         assert field(it).value == "So↵␛[31mred␉."
-        await it.keys("enter")
         await it.see("So↵", "step 1,234")
         assert asked()[0]["text"] == "So\n\x1b[31mred\t."
         assert "\x1b" not in it.text()
@@ -191,14 +204,17 @@ async def test_units_are_sought_in_a_given_file(looking, workspace, asked):
     path = workspace.root / "other.txt"
     path.write_text("x" * 6000, encoding="utf-8")
     async with looking() as it:
-        await it.until(lambda: field(it).value)
-        await it.keys("tab")
+        await opened(it)
+        await it.keys("f")
         field(it, "file").value = str(path)
         await it.keys("enter")
         await it.see("5,000 tokens")
         await it.keys("2")
         await it.see("inside quotes", "one half of the file")
-        assert [(each["what"], each["text"]) for each in asked()] == [("surprisal", "x" * 5000), ("units", "x" * 6000)]
+        assert [(each["what"], each["text"]) for each in asked()[1:]] == [
+            ("surprisal", "x" * 5000),
+            ("units", "x" * 6000),
+        ]
 
 
 async def test_missing_file_is_named(looking, workspace):
@@ -216,16 +232,14 @@ async def test_gates_are_a_table(looking, asked):
     async with looking() as it:
         await read(it, "abc")
         await it.keys("3")
-        await it.see("forget", "0.625", "6.2 %", "50.0 %")
+        await it.see("forget", "0.625", "6.2%", "50.0%")
         assert asked()[-1]["text"] == "abc"
 
 
 async def test_escape_ends_the_child_then_leaves(looking, workspace):
-    """Esc ends what computes and the screen stays; the next ones go back to the workbench."""
+    """Esc ends what computes and the screen stays; the next one leaves the field, the one after that goes back."""
     async with looking(through_workbench=True) as it:
-        await it.until(lambda: field(it).value)
-        field(it).value = "hang"
-        await it.keys("enter")
+        await enter(it, "hang")
         pid_file = workspace.root / "pid"
         await it.until(lambda: pid_file.exists() and pid_file.read_text())
         await it.keys("escape")
@@ -233,15 +247,15 @@ async def test_escape_ends_the_child_then_leaves(looking, workspace):
         await it.see("stopped")
         assert isinstance(it.app.screen, InspectScreen)
         await it.keys("escape")
+        assert isinstance(it.app.screen.focused, ColouredText)
+        await it.keys("escape")
         await it.until(lambda: it.app.screen is it.screen)
 
 
 async def test_leaving_the_program_ends_the_child(looking, workspace):
     """Nothing goes on computing for a screen that is gone."""
     async with looking() as it:
-        await it.until(lambda: field(it).value)
-        field(it).value = "hang"
-        await it.keys("enter")
+        await enter(it, "hang")
         pid_file = workspace.root / "pid"
         await it.until(lambda: pid_file.exists() and pid_file.read_text())
         it.app.exit()
@@ -253,12 +267,57 @@ async def test_leaving_the_program_ends_the_child(looking, workspace):
 async def test_failure_and_warning_reach_the_user(looking):
     """What the program complains of is said, without its narration; what it warns of is said beside an answer."""
     async with looking() as it:
-        await it.until(lambda: field(it).value)
-        field(it).value = "fail"
-        await it.keys("enter")
+        await enter(it, "fail")
         await it.until(lambda: it.app.screen.status.message == "no checkpoint ␛[31mhere train it first")
         await read(it, "ab")
         await it.until(lambda: it.app.screen.status.message == "warning: 2 tokens are few")
+
+
+async def test_screen_says_what_to_do_until_a_text_is_read(looking, asked):
+    """What is offered is read at once; until there is an answer the keys are named; v takes an excerpt."""
+    async with looking(sample="hang", through_workbench=True) as it:
+        await it.see("e type or paste a text", "v read an excerpt", "reading the text")
+        await it.until(asked)
+        await it.keys("escape", "v")
+        await opened(it)
+        assert len(it.app.screen._text) > 50 and asked()[-1]["text"] == it.app.screen._text
+        await it.see("esc Back  1 Surprisal")
+        await it.until(lambda: "type or paste" not in it.text())
+        await it.keys("e")
+        await it.see("esc Back  enter Read")
+
+
+@pytest.mark.parametrize(
+    "model,reason",
+    [
+        ({"task": "seq2seq"}, "is a seq2seq run; only language models can be looked into"),
+        ({}, "has no checkpoint yet: there is no model to look into"),
+    ],
+    ids=["pairs", "no checkpoint"],
+)
+async def test_what_cannot_be_looked_into_is_refused_before_the_screen_opens(bench, make_run, script, model, reason):
+    """Also in the list of runs; a long name gives way, not the reason."""
+    name = "a-run-with-a-name-that-is-far-too-long-for-a-line"
+    make_run(name, script.started(**model), script.step(1), script.finished(1), model=model)
+    async with bench(script.NARROW, run=name) as it:
+        await it.until(lambda: it.screen.attachment is not None)
+        await it.keys("escape", "i")
+        await it.see(reason)
+        await it.keys("r")
+        await it.until(lambda: it.app.screen is not it.screen)
+        await it.see("a-run-with")
+        await it.keys("i")
+        await it.see(reason)
+
+
+@pytest.mark.parametrize("number,found", [(0, "a"), (1, "b"), (2, "c"), (3, "a"), (7, "b")])
+def test_excerpts_come_round(workspace, number, found):
+    """Each press takes the next part of the validation text, and after the last the first."""
+    text = "x" * 1000 + "a" * 600 + "b" * 600 + "c" * 100 + "x" * 1000
+    (workspace.root / "corpora" / "parts.txt").write_text(text, encoding="utf-8")
+    split = {"validation_fraction": 1300 / 3300, "test_fraction": 1000 / 3300}
+    config = validate({"corpus": {"file": "parts.txt"} | split})
+    assert set(excerpt(workspace, config, number)) == {found}
 
 
 async def test_only_language_models_can_be_looked_into(looking, asked):
@@ -285,9 +344,10 @@ async def test_without_colours_digits_stand_below_the_text(looking, script):
 async def test_no_size_breaks_it(looking, size):
     """A tiny or a huge screen shows what fits, also of a table, and stays alive."""
     async with looking(size) as it:
+        await opened(it)
         field(it).value = "abc" * 50
         await it.keys("enter")
-        await it.until(lambda: it.app.screen.query_one(ColouredText).virtual_size.height or size == (1, 1))
+        await it.until(lambda: len(it.app.screen._text) == 150)
         await it.keys("end", "up", "pageup", "2")
         await it.until(lambda: it.app.screen.query_one(DataTable).row_count or size == (1, 1))
         assert it.app.is_running

@@ -12,7 +12,7 @@ class OneTable(App[None]):
 
     def __init__(self, count: int) -> None:
         super().__init__()
-        self.count, self.made = count, set()
+        self.count, self.made, self.columns = count, set(), COLUMNS
 
     def compose(self) -> ComposeResult:
         yield LineTable(id="table")
@@ -23,7 +23,7 @@ class OneTable(App[None]):
         self.fill(0)
 
     def fill(self, cursor: int) -> None:
-        self.query_one(LineTable).fill(COLUMNS, self.count, self.row, cursor)
+        self.query_one(LineTable).fill(self.columns, self.count, self.row, cursor)
 
     def row(self, index: int):
         self.made.add(index)
@@ -40,7 +40,7 @@ async def test_only_what_is_seen_is_made():
     async with app.run_test(size=(40, 8)) as pilot:
         await pilot.press("end")
         await pilot.pause()
-        assert app.lines()[0].split() == ["name", "figure", "rest"]
+        assert app.lines()[0].split() == ["name", "figure", "rest", "→"]
         assert app.lines()[-1].startswith(" 行99999    99999  xxx")
         assert app.query_one(LineTable).cursor == 99_999
         await pilot.press("pageup", "up")
@@ -57,6 +57,21 @@ async def test_columns_that_do_not_fit_are_shifted_into_view():
         assert app.lines()[1].startswith(" 行0") and app.lines()[1].rstrip().endswith("!")
         await pilot.press("left", "left", "left")
         assert "0  xxx" in app.lines()[1]
+
+
+async def test_columns_are_shown_whole_or_with_a_sign_that_they_are_cut():
+    """Beside the first column one begins, whatever was shifted; a number without room is left out, a text is cut."""
+    app = OneTable(3)
+    app.columns = (Column("name", 8), *(Column(f"text{n}", 9) for n in range(4)), Column("n", 9, right=True))
+    async with app.run_test(size=(40, 8)) as pilot:
+        assert app.lines()[0] == " name      text0      text1      text2 →"
+        assert app.lines()[1] == " 行0       0          xxxxxxxx…         "
+        await pilot.press("right")
+        assert app.lines()[0] == " name      text1      text2      text3 →"
+        await pilot.press("right", "right", "right")
+        assert app.lines()[0].split() == ["name", "text3", "n"]
+        await pilot.press("left")
+        assert app.lines()[0].split()[:2] == ["name", "text2"]
 
 
 async def test_fewer_rows_keep_the_cursor_inside():

@@ -6,6 +6,7 @@ from rnnbench import config as configuration
 from rnnbench.errors import UsageError
 from rnnbench.tui.panes.model import ModelPane
 from rnnbench.tui.panes.path_input import complete
+from rnnbench.tui.screens.find_field import FieldLine, ranked
 from rnnbench.tui.screens.load import read_file
 
 
@@ -17,9 +18,9 @@ async def test_form_is_filled_from_a_run_found_by_a_few_letters(bench, make_run,
         pane = it.screen.query_one(ModelPane)
         await it.until(lambda: pane.form.base.name)
         await it.keys("2", "l")
-        await it.see("small", "large", "lstm 1x99")
+        await it.see("small", "large", "lstm 99")
         await it.type("sm")
-        await it.until(lambda: "lstm 1x99" not in it.text())
+        await it.until(lambda: "lstm 99" not in it.text())
         await it.keys("enter")
         await it.until(lambda: pane.form.values()["model.hidden"] == "12")
         assert (pane.form.base.name, pane.form.changed()) == ("small", [])
@@ -41,6 +42,14 @@ async def test_form_is_filled_from_a_file_after_its_faults_were_told(bench, tmp_
         await it.until(lambda: pane.form.values()["model.hidden"] == "3")
         assert pane.form.texts["corpus.file"] == "story.txt"
         await it.see("filled from mine.toml")
+
+
+def test_fields_are_found_by_their_very_name_first():
+    """Then come names that begin so, names that have it, and what only helps say."""
+    told = {"a.other": "a rate", "b.my_rate": "", "c.rate_of": "", "d.rate": "", "e.none": ""}
+    fields = [FieldLine(key, "", said, changed=False) for key, said in told.items()]
+    assert [field.key for field in ranked(fields, "rate")] == ["d.rate", "c.rate_of", "b.my_rate", "a.other"]
+    assert [field.key for field in ranked(fields, "my rate")] == ["b.my_rate"]
 
 
 def test_saved_configuration_is_read_back(tmp_path):

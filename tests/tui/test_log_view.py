@@ -46,6 +46,30 @@ async def test_it_shows_the_newest_lines():
         assert app.rows() == _numbered(96, 100)
 
 
+async def test_the_end_of_a_long_log_is_seen_before_it_is_read():
+    """Whoever follows sees the last lines at once; whoever scrolls sees what has been read; in the end they are one."""
+    app = Logs()
+    async with app.run_test(size=(30, 5)) as pilot:
+        app.log_view.show_end(_numbered(91, 100))
+        app.log_view.append(_numbered(1, 20))
+        app.log_view.focus()
+        await pilot.pause()
+        assert app.rows() == _numbered(96, 100)
+        await pilot.press("home")
+        await pilot.wait_for_scheduled_animations()
+        assert app.rows() == _numbered(1, 5)
+        await pilot.press("end")
+        await pilot.pause()
+        assert app.rows() == _numbered(96, 100)
+        app.log_view.filter_by("2")
+        assert app.rows()[:3] == ["line 2", "line 12", "line 20"]
+        app.log_view.filter_by("")
+        app.log_view.append(_numbered(21, 100))
+        app.log_view.show_end([])
+        await pilot.pause()
+        assert app.rows() == _numbered(96, 100)
+
+
 async def test_it_lets_go_when_the_user_scrolls_up_and_takes_hold_again_at_the_end():
     """New lines never move what a reader has scrolled to; back at the end it follows again."""
     app = Logs()

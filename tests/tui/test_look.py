@@ -162,6 +162,16 @@ async def test_the_terminals_own_colours_stay_its_own(look):
                     assert colour is None or colour.is_default or colour.is_system_defined, segment
 
 
+async def test_states_have_the_colours_of_the_theme(look):
+    """The list of runs colours a state as the training pane does, in every theme."""
+    for theme in (DARK, LIGHT, SAFE_LIGHT):
+        async with look(theme=theme) as it:
+            await it.keys("r")
+            await it.until(lambda: any("finished" in segment.text for segment in painted(it.app)))
+            state = next(segment for segment in painted(it.app) if segment.text.startswith("finished"))
+            assert state.style.color.name == it.app.theme_variables["text-primary"].lower()
+
+
 async def test_a_theme_is_tried_taken_back_kept_and_remembered(look):
     """T shows each theme as the cursor passes it; escape goes back, enter keeps it for the next time; t turns it."""
     async with look(theme=DARK) as it:

@@ -1,5 +1,7 @@
 """The screen of the machine: lines made from a state, and the screen that shows them."""
 
+from dataclasses import replace
+
 from rnnbench.runs.gpus import Gpu, GpuReport
 from rnnbench.runs.machine import Disk, MachineState, Memory, Processors, RunUsage
 from rnnbench.tui.machine_lines import machine_lines, meter, sparkline, title_line
@@ -88,8 +90,17 @@ def test_what_is_not_known_is_said_to_be_so():
         "n/a",
         "-",
         "-",
-        "-",
     ]
+
+
+def test_the_device_of_a_run_is_told_at_80_columns():
+    """In short beside its process; whole where there is room; without a GPU no column is kept for one."""
+    long = replace(RUN, name="a-run-with-a-rather-long-name")
+    for width, device in ((78, "cuda:0"), (118, "cuda:0 (NVIDIA H200)")):
+        rows = text(state(runs=(long,)), width=width).splitlines()[-2:]
+        assert rows[0].endswith("device") and rows[1].endswith(device) and max(map(len, rows)) <= width
+    on_cpu = text(state(runs=(replace(long, device="cpu", gpu_memory=None),))).splitlines()[-2:]
+    assert "GPU" not in on_cpu[0] and on_cpu[1].endswith("cpu") and "a-run-with-a-rathe" in on_cpu[1]
 
 
 def test_many_cores_and_narrow_screens():

@@ -2,7 +2,7 @@
 
 import pytest
 
-from rnnbench.tui.run_details import nearest
+from rnnbench.tui.run_details import Details, Likeness, nearest, strip_lines
 from rnnbench.tui.run_order import SORTED_BY, Filter, Order
 from rnnbench.tui.run_rows import RunRow
 from rnnbench.tui.run_table import columns, widest
@@ -86,3 +86,18 @@ def test_a_configuration_is_told_by_what_is_not_as_in_a_preset(make_config):
         configuration.validate(configuration.merge(preset, {"model": {"hidden": 33}, "training": {"seed": 9}}))
     )
     assert (found.preset, found.differing) == ("time-machine-gru", ("hidden 33",))
+
+
+def test_what_a_run_is_breaks_between_its_settings():
+    """In the rows that there are, a setting beside its value; the last row says that there is more."""
+    settings = ("hidden 8", "batch size 8", "optimizer sgd", "learning rate 900", "max steps 5,000,000")
+    row, details = RunRow("r", "finished", seed=1), Details(9000, Likeness("", settings))
+    lines = [line.plain for line in strip_lines(row, details, 44, 5)]
+    assert lines == [
+        "r",
+        "seed 1, 9 kB on disk",
+        "not default: hidden 8, batch size 8,",
+        "optimizer sgd, learning rate 900,",
+        "max steps 5,000,000",
+    ]
+    assert strip_lines(row, details, 44, 4)[-1].plain.endswith("…")

@@ -73,7 +73,7 @@ async def test_delete_asks_by_name_and_detaches_the_open_run(bench, make_run, sc
         await it.see("Delete run doomed?")
         await it.keys("y")
         await it.until(lambda: not (workspace.runs / "doomed").exists())
-        await it.see("There are no runs yet")
+        await it.see("No runs yet")
         await it.keys("escape")
         await it.see("No run is open")
         assert it.screen.attachment is None
@@ -109,7 +109,7 @@ async def test_empty_list_does_nothing(bench, script):
     """Keys on an empty list are answered, not obeyed."""
     async with bench(script.WIDE) as it:
         await it.keys("escape", "r")
-        await it.see("There are no runs yet")
+        await it.see("No runs yet")
         for key in ("enter", "d", "x", "u", "space", "R", "l", "n", "e", "i", "o", "O", "up", "down", "left", "z"):
             await it.keys(key)
         await it.keys("escape")

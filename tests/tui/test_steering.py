@@ -213,7 +213,7 @@ async def test_a_finished_run_is_offered_as_a_new_one(bench, make_run, fake_jobs
         await it.until(lambda: form.texts.get("training.start_from") == "done")
         row = it.screen.query_one(ModelPane).rows()["training.max_steps"]
         await it.until(lambda: it.screen.focused is row.control)
-        assert "done has finished; this new run begins with its weights" in it.screen.status.message
+        assert "this run begins with the weights of done: set a budget, esc, s" in it.screen.status.message
         await it.see("story.txt  from done")
         assert form.name() != "done" and not fake_jobs.started and not fake_jobs.resumed
 
@@ -275,6 +275,36 @@ async def test_what_was_said_is_forgotten(bench, make_run, script, monkeypatch):
             if it.screen.status.message == "an error":
                 return
         raise AssertionError("the error was forgotten as soon as any message")
+
+
+async def test_an_answer_to_a_key_goes_with_the_next_key(bench, make_run, script):
+    """Why nothing was done is red until another key is pressed; what is wrong with a run stays."""
+    from rnnbench.errors import RnnbenchError, UsageError
+
+    make_run("r", script.started(), script.finished(1))
+    async with bench(script.WIDE) as it:
+        await it.keys("r")
+        await it.see("1 run")
+        await it.keys("c")
+        await it.see("mark two or more runs")
+        await it.keys("down")
+        assert it.app.screen.status.message == ""
+        it.app.screen.fail(UsageError("no such thing"))
+        await it.keys("up")
+        assert it.app.screen.status.message == ""
+        it.app.screen.fail(RnnbenchError("the disk is full"))
+        await it.keys("up")
+        assert it.app.screen.status.message == "the disk is full"
+
+
+async def test_help_and_palette_are_in_the_line_of_keys_whatever_else_there_is(bench, make_run, script):
+    """Where there is little room other keys give way."""
+    run = make_run("r", script.started())
+    with script.training(run):
+        async with bench(script.NARROW) as it:
+            for key in ("1", "3", "r", "k"):
+                await it.keys(key)
+                await it.until(lambda: it.text().splitlines()[-1].rstrip().endswith("? Help  ^p Palette"))
 
 
 async def test_an_error_is_told_once(bench, script):

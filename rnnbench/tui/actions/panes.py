@@ -1,6 +1,6 @@
 """What can be done in one of the four panes."""
 
-from rnnbench.tui.actions.kinds import BUILT_IN, CORPORA, FOOTER, GENERATE, IN_FIELD, MODEL, TRAINING, act
+from rnnbench.tui.actions.kinds import BUILT_IN, COMPARE, CORPORA, FOOTER, GENERATE, IN_FIELD, MODEL, TRAINING, act
 
 ACTIONS = (
     act("choose_corpus", "enter", "Choose", "Train on the text under the cursor", CORPORA, BUILT_IN, FOOTER),
@@ -49,25 +49,40 @@ ACTIONS = (
         FOOTER,
         call="screen.show_samples",
     ),
-    act("toggle_cross_hair", "h", "Values", "A cross-hair on the curve: the values at a step", TRAINING, FOOTER),
+    act(
+        "toggle_cross_hair",
+        "h",
+        "Values",
+        "A cross-hair on the curve: the values at a step",
+        TRAINING,
+        COMPARE,
+        FOOTER,
+    ),
     act("filter_log", "f", "Filter", "Only the log lines that have some words, or have them not", TRAINING, FOOTER),
     act("search_log", "slash", "Search", "Find a text in the log", TRAINING, FOOTER),
     act("next_hit", "n", "Next hit", "To the next hit of the search", TRAINING, call="go_to_hit(1)"),
     act("hit_before", "N", "Hit before", "To the hit before", TRAINING, call="go_to_hit(-1)"),
     act("turn_kind", "F", "Kind", "Only evaluations in the log, samples, checkpoints, warnings; all", TRAINING),
     act(
-        "zoom_in", "plus", "Zoom in", "Half as many steps, about the cross-hair or the end", TRAINING, call="zoom(0.5)"
+        "zoom_in",
+        "plus",
+        "Zoom in",
+        "Half as many steps, about the cross-hair or the end",
+        TRAINING,
+        COMPARE,
+        call="zoom(0.5)",
     ),
-    act("zoom_out", "minus", "Zoom out", "Twice as many steps of the curve", TRAINING, call="zoom(2.0)"),
-    act("whole_curve", "0", "Whole", "The whole curve", TRAINING, call="whole"),
-    act("pan_left", "comma", "Earlier", "Half a window of the curve earlier", TRAINING, call="pan(-1)"),
-    act("pan_right", "full_stop", "Later", "Half a window of the curve later", TRAINING, call="pan(1)"),
+    act("zoom_out", "minus", "Zoom out", "Twice as many steps of the curve", TRAINING, COMPARE, call="zoom(2.0)"),
+    act("whole_curve", "0", "Whole", "The whole curve", TRAINING, COMPARE, call="whole"),
+    act("pan_left", "comma", "Earlier", "Half a window of the curve earlier", TRAINING, COMPARE, call="pan(-1)"),
+    act("pan_right", "full_stop", "Later", "Half a window of the curve later", TRAINING, COMPARE, call="pan(1)"),
     act(
         "move_cross_hair",
         "left right shift+left shift+right",
         "Move",
         "On the curve: the cross-hair a column on, or ten (also with [ ])",
         TRAINING,
+        COMPARE,
         BUILT_IN,
     ),
     act("step_back", "escape", "Close", "Leave the field, search, filter, cross-hair or zoom", TRAINING, IN_FIELD),

@@ -17,7 +17,8 @@ from rnnbench.tui.terms import place_title
 from rnnbench.tui.words import tr
 from rnnbench.visible import visible
 
-SAID_SECONDS, ERROR_SECONDS = 12.0, 60.0
+ANSWER_SECONDS, SAID_SECONDS, ERROR_SECONDS = 10.0, 12.0, 60.0
+_PINNED = ("show_help", "palette")  # there whatever else there is no room for
 _GAP = "   "
 
 
@@ -79,6 +80,8 @@ class StatusLine(Static):
         self._summary = Content("")
         self._message = ""
         self._error = False
+        self._answer = False
+        self._warning = ""
         self._forgets: Timer | None = None
 
     @property
@@ -92,13 +95,27 @@ class StatusLine(Static):
             self._summary = summary
             self._draw()
 
-    def say(self, message: str, *, error: bool = False) -> None:
-        """Say something; it stays for a while, an error longer, or until something else is said."""
-        self._message, self._error = visible(message), error
+    def say(self, message: str, *, error: bool = False, answer: bool = False) -> None:
+        """Say something; it stays for a while, an error longer, or until something else is said. What only answers a
+        key goes with the next one."""
+        self._message, self._error, self._answer = visible(message), error, answer
         if self._forgets is not None:
             self._forgets.stop()
-        self._forgets = self.set_timer(ERROR_SECONDS if error else SAID_SECONDS, self._forget)
+        seconds = ANSWER_SECONDS if answer else ERROR_SECONDS if error else SAID_SECONDS
+        self._forgets = self.set_timer(seconds, self._forget)
         self._draw()
+
+    def warn(self, message: str) -> None:
+        """Say what is wrong whatever is done next; it comes back once when something else was said before its time."""
+        self._warning = visible(message)
+        self.say(message, error=True)
+
+    def forget_answer(self) -> None:
+        """Another key was pressed: what was answered to the last one is not news any more."""
+        if self._answer:
+            if self._forgets is not None:
+                self._forgets.stop()
+            self._forget()
 
     def has_room_for(self, message: str) -> bool:
         """Whether the whole message can be read here."""
@@ -111,8 +128,12 @@ class StatusLine(Static):
 
     def _forget(self) -> None:
         """What was said a while ago is not news any more, and may not be true any more."""
-        self._message, self._forgets = "", None
-        self._draw()
+        said, warning = self._message, self._warning
+        self._message, self._answer, self._forgets, self._warning = "", False, None, ""
+        if warning and warning != said:
+            self.say(warning, error=True)
+        else:
+            self._draw()
 
     def _draw(self) -> None:
         """The summary makes room for a message that does not fit beside it; it is back when that is forgotten."""
@@ -148,7 +169,7 @@ class KeyLine(Widget):
         shown = _footer(places, state)
         if isinstance(focused, Input):
             shown = [action for action in shown if action.in_field]
-            shown += [] if actions.by_id("cancel") in shown else [actions.by_id("leave_field")]
+            shown += [] if any("escape" in action.keys for action in shown) else [actions.by_id("leave_field")]
         self._set([*shown, actions.by_id("palette")])
 
     def show_dialog(self, place: str) -> None:
@@ -158,12 +179,13 @@ class KeyLine(Widget):
     def _set(self, shown: list[Action]) -> None:
         read_only = preferences_of(self).read_only
         shown = [action for action in dict.fromkeys(shown) if not (read_only and action.writes)]
+        shown.sort(key=lambda action: _PINNED.index(action.id) if action.id in _PINNED else -1)
         if shown != self._shown:
             self._shown = shown
             self.refresh()
 
     def render(self) -> Content:
-        """As many keys as there is room for, the palette always the last."""
+        """As many keys as there is room for; at the end always the help and the palette."""
         return Content.assemble(
             *(
                 part
@@ -179,9 +201,9 @@ class KeyLine(Widget):
     def _items(self) -> list[tuple[Action, str]]:
         room, items = self.size.width, []
         texts = {action: f" {self._key(action)} {tr(action.title)} " for action in self._shown}
-        last = self._shown[-1:]
+        last = [action for action in self._shown if action.id in _PINNED] or self._shown[-1:]
         room -= sum(cell_len(texts[action]) for action in last)
-        for action in self._shown[:-1]:
+        for action in self._shown[: len(self._shown) - len(last)]:
             if cell_len(texts[action]) <= room:
                 items.append((action, texts[action]))
                 room -= cell_len(texts[action])

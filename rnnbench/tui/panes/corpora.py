@@ -102,6 +102,7 @@ class CorporaPane(Pane):
         if event.size.width != self._width:
             self._width = event.size.width
             self._redraw_list()
+            self._show_facts()
 
     def entry(self) -> Widget:
         return self.query_one(OptionList)
@@ -133,13 +134,19 @@ class CorporaPane(Pane):
         glance = self._glances.get(self._glance_key(path))
         chosen = path == self._chosen
         if glance is None:
-            return TextRow(path.name, _size(path), chosen=chosen)
+            return TextRow(path.name, _size(path), self._why_unread(path), chosen=chosen)
         answer = self._answers.get(self._wanted(path))
         found = answer.description if answer else None
         symbols = f"{glance.symbols:,}{'' if glance.whole else '+'}"
         if found is not None and found.tokenizer == "character" and not glance.whole:
             symbols = f"{found.vocabulary_size:,}"
         return TextRow(path.name, _size(path), glance.encoding, glance.language, symbols, chosen)
+
+    def _why_unread(self, path: Path) -> str:
+        """Nothing is known of a text: its turn has not come, or what was chosen does not read it."""
+        if self._glance_key(path) not in self._glances:
+            return tr("reading")
+        return {None: "", 0: tr("empty")}.get(_size_of(path), tr("unreadable"))
 
     def _redraw_list(self) -> None:
         options = self.query_one(OptionList)
@@ -354,9 +361,10 @@ class CorporaPane(Pane):
         counting = wanted.with_baselines(self._workspace.root)
         counted, answer, chosen = self._answers.get(counting), self._answers.get(wanted), path == self._chosen
         glance = self._glances.get(self._glance_key(path))
+        width = max(self._list_width, 1)
         lines = [
-            *corpus_facts.facts(answer, self._readings.get(wanted)),
-            *corpus_facts.baselines(counted, self._readings.get(counting), chosen=chosen),
+            *corpus_facts.facts(answer, self._readings.get(wanted), width),
+            *corpus_facts.baselines(counted, self._readings.get(counting), width, chosen=chosen),
             *corpus_facts.contents(answer),
             *corpus_facts.opening(glance.opening if glance else ""),
         ]
@@ -374,7 +382,13 @@ def _glance(key: Wanted) -> "Glance":
 
 
 def _size(path: Path) -> str:
+    size = _size_of(path)
+    return tr("not there") if size is None else size_text(size)
+
+
+def _size_of(path: Path) -> int | None:
+    """Bytes; None where there is no such file."""
     try:
-        return size_text(path.stat().st_size)
+        return path.stat().st_size
     except OSError:
-        return tr("not there")
+        return None

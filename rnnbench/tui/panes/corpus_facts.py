@@ -12,6 +12,8 @@ from rnnbench.tui.panes.paragraph import filled
 from rnnbench.tui.words import later, tr
 from rnnbench.visible import visible
 
+_GAP = "  "
+
 PHASES = (
     later("checking the text"),
     later("reading the text"),
@@ -25,8 +27,9 @@ PHASES = (
 SPLITS = (later("train"), later("validation"), later("test"))
 
 
-def facts(answer: Described | None, reading: Reading | None) -> Iterable[Content]:
-    """Length, encoding, vocabulary, splits; or what is wrong with the text; or how far its reading is."""
+def facts(answer: Described | None, reading: Reading | None, width: int) -> Iterable[Content]:
+    """Length, encoding, vocabulary, splits; or what is wrong with the text; or how far its reading is. In lines of
+    `width` cells, in which a figure stays with what it is of."""
     if answer is None:
         yield Content.styled(_progress(reading), "dim")
         return
@@ -35,16 +38,34 @@ def facts(answer: Described | None, reading: Reading | None) -> Iterable[Content
         yield Content.styled(tr("e tries another encoding, b replaces bytes that are not text"), "dim")
         return
     found = answer.description
-    yield Content("  ").join(_length(found))
-    yield Content("  ").join(_vocabulary(found))
+    yield from _flowed(_length(found), width)
+    yield from _flowed(_vocabulary(found), width)
     yield from _changes(found)
-    yield Content("  ").join(
-        Content.assemble((f"{tr(split.name)} ", "dim"), f"{split.tokens:,}") for split in found.splits if split.tokens
+    yield from _flowed(
+        (
+            Content.assemble((f"{tr(split.name)} ", "dim"), f"{split.tokens:,}")
+            for split in found.splits
+            if split.tokens
+        ),
+        width,
     )
     unknown = {split.name: split.out_of_vocabulary_rate for split in found.splits}.get("validation", 0.0)
     if unknown:
         share = (f"{unknown:.2%}", "$text-warning")
         yield filled(tr("{share} of the validation tokens are unknown"), share=share)
+
+
+def _flowed(items: Iterable[Content], width: int) -> Iterable[Content]:
+    """Items side by side, none of them broken."""
+    line = Content("")
+    for item in items:
+        if line and line.cell_length + len(_GAP) + item.cell_length > width:
+            yield line
+            line = item
+        else:
+            line = Content.assemble(line, _GAP, item) if line else item
+    if line:
+        yield line
 
 
 def _length(found: CorpusDescription) -> Iterable[Content]:
@@ -99,7 +120,7 @@ def _alternating(tokens: Sequence[str]) -> Iterable[tuple[str, str]]:
         yield _symbol(token), "underline" if number % 2 else ""
 
 
-def baselines(answer: Described | None, reading: Reading | None, *, chosen: bool) -> Iterable[Content]:
+def baselines(answer: Described | None, reading: Reading | None, width: int, *, chosen: bool) -> Iterable[Content]:
     """What guessing and counting achieve on the chosen text: the figures a network has to beat."""
     if answer is None or not answer.baselines:
         if chosen and answer is None:
@@ -111,13 +132,19 @@ def baselines(answer: Described | None, reading: Reading | None, *, chosen: bool
         for row in answer.baselines
         if row.loss_nats is not None and row.name != "uniform"
     ]
-    yield Content.assemble((f"{tr('perplexity of')} ", "dim"), Content("  ").join(perplexities))
+    yield from _flowed(_titled(tr("perplexity of"), perplexities), width)
     bits = [
         Content.assemble((f"{tr(row.name)} ", "dim"), f"{row.bits_per_character:.2f}")
         for row in answer.baselines
         if row.bits_per_character is not None and row.name not in ("uniform", "unigram")
     ]
-    yield Content.assemble((f"{tr('bits/character')} ", "dim"), Content("  ").join(bits))
+    yield from _flowed(_titled(tr("bits/character"), bits), width)
+
+
+def _titled(title: str, items: Sequence[Content]) -> Iterable[Content]:
+    """The items, the first of them with the title of all."""
+    yield Content.assemble((title, "dim"), " ", *items[:1])
+    yield from items[1:]
 
 
 def _symbol(token: str) -> str:

@@ -43,7 +43,7 @@ def columns(names: Sequence[str], width: int) -> Columns:
     wanted = max(min(longest, _LONGEST_NAME), _SHORTEST_NAME)
     room = width - _MARK - min(wanted, _FAIR_NAME)
     found = []
-    for needed in (7, 9, 7, 4):
+    for needed in (7, 10, 7, 4):
         fits = needed + len(_GAP) <= room
         room -= needed + len(_GAP) if fits else room
         found.append(needed if fits else 0)
@@ -71,11 +71,17 @@ def _rest(row: TextRow, shown: Columns) -> str:
     """Numbers stand at the right of their columns."""
     cells = (
         (row.size, shown.size, True),
-        (row.encoding, shown.encoding, False),
+        (_in_short(row.encoding), shown.encoding, False),
         (row.symbols, shown.symbols, True),
         (row.language, shown.language, False),
     )
     return "".join(_GAP + _cell(visible(text), width, right) for text, width, right in cells if width)
+
+
+def _in_short(encodings: str) -> str:
+    """An encoding; of several that a folder or an archive is in, the first and how many there are besides."""
+    first, *others = encodings.split(" + ")
+    return f"{first} +{len(others)}" if others else first
 
 
 def _cell(text: str, width: int, right: bool) -> str:

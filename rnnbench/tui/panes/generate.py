@@ -11,7 +11,6 @@ from typing import ClassVar
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import BindingType
-from textual.content import Content
 from textual.widget import Widget
 from textual.widgets import Input
 
@@ -19,19 +18,18 @@ from rnnbench.errors import RnnbenchError, UsageError
 from rnnbench.runs.asking import asking
 from rnnbench.runs.kept import kept_text
 from rnnbench.runs.sides import Side, read_sides
-from rnnbench.runs.slashes import Reply, SampleRequest, describe, help_text, read_line, save_text
+from rnnbench.runs.slashes import HELP_COLUMN, Reply, SampleRequest, help_text, read_line, save_text
 from rnnbench.runs.store import Run, RunStore
 from rnnbench.tui import actions
 from rnnbench.tui.actions.refusing import refusal
 from rnnbench.tui.background import in_background
 from rnnbench.tui.panes import clipboard
-from rnnbench.tui.panes.pane import Pane
-from rnnbench.tui.panes.paragraph import Paragraph
-from rnnbench.tui.panes.prompt import PromptInput
+from rnnbench.tui.panes.pane import Pane, Said
+from rnnbench.tui.panes.prompt import PromptInput, placeholder
+from rnnbench.tui.panes.settings_line import SettingsLine
 from rnnbench.tui.panes.transcript import NOTE, WRONG
-from rnnbench.tui.panes.voices import IDLE, WRITING, Speaker, Voice, Voices
+from rnnbench.tui.panes.voices import Speaker, Voice, Voices, told_of_doing
 from rnnbench.tui.words import later, tr
-from rnnbench.visible import visible
 from rnnbench.workspace import Workspace
 
 _OTHER_TASKS = later(
@@ -39,10 +37,6 @@ _OTHER_TASKS = later(
 )
 _LANGUAGE_MODEL, _OFF = "language_model", "off"
 _NOT_WHILE_WRITING = ("run", "compare")
-
-
-def _placeholder(task: str) -> str:
-    return tr("{hint}, or /help", hint=tr(asking(task).placeholder))
 
 
 class GeneratePane(Pane):
@@ -64,8 +58,8 @@ class GeneratePane(Pane):
 
     def compose(self) -> ComposeResult:
         yield self._voice
-        yield Paragraph(id="generate-settings")
-        yield PromptInput(self._workspace, _placeholder(_LANGUAGE_MODEL))
+        yield SettingsLine(id="generate-settings")
+        yield PromptInput(self._workspace, placeholder(_LANGUAGE_MODEL))
 
     def on_mount(self) -> None:
         self._say(tr("What is entered below, the open run writes on from. /help lists the commands."))
@@ -104,7 +98,7 @@ class GeneratePane(Pane):
 
     def _know_task(self, task: str) -> None:
         self._settings = replace(self._settings, task=task)
-        self.query_one(PromptInput).placeholder = _placeholder(task)
+        self.query_one(PromptInput).placeholder = placeholder(task)
         self._show_settings()
 
     @property
@@ -126,8 +120,11 @@ class GeneratePane(Pane):
     # What is shown
 
     def _say(self, text: str, kind: str = NOTE) -> None:
-        """Into the transcript; into the first of those that are compared."""
-        self._speaking[0].transcript.add(text, kind)
+        """Into the transcript; in a comparison into the status line: the room is that of the texts."""
+        if self._voices is None:
+            self._voice.transcript.add(text, kind)
+        else:
+            self.post_message(Said(text, error=kind == WRONG))
 
     def _failed(self, error: RnnbenchError) -> None:
         self._say(str(error), WRONG)
@@ -138,19 +135,17 @@ class GeneratePane(Pane):
         self._show_settings()
 
     def _show_settings(self) -> None:
-        doing = {voice.doing for voice in self._speaking} - {IDLE}
-        said = (tr("writing, Esc stops") if WRITING in doing else tr("asking ...")) if doing else ""
-        line = Content.assemble(
-            (visible(self._who()), "bold"), "  ", (describe(self._settings), "dim"), (f"  {said}", "$text-warning")
-        )
-        self.query_one("#generate-settings", Paragraph).show(line)
+        doing = told_of_doing(self._speaking)
+        self.query_one("#generate-settings", SettingsLine).tell(self._who(), doing, self._settings)
 
-    def _who(self) -> str:
+    def _who(self) -> list[str]:
+        """Who is asked, in more words and in fewer."""
         if self._voices is not None:
-            return tr("{count} compared", count=len(self._voices.speakers))
+            return [tr("{count} compared", count=len(self._voices.speakers))]
         if self._other is not None and self._open is not None:
-            return tr("{name} (open: {open})", name=self._other.run, open=self._open.name)
-        return self._present.run if self._present is not None else tr("no run is open")
+            both = tr("{name} (open: {open})", name=self._other.run, open=self._open.name)
+            return [both, self._other.run]
+        return [self._present.run if self._present is not None else tr("no run is open")]
 
     # Asking
 
@@ -159,6 +154,8 @@ class GeneratePane(Pane):
         event.stop()
         line = event.value
         if not line.strip():
+            event.input.value = ""
+            self._say(tr("nothing was entered: type {hint}", hint=placeholder(self._settings.task)))
             return
         reply = read_line(line, self._settings)
         if self._busy and (reply.prompt is not None or reply.action in _NOT_WHILE_WRITING):
@@ -170,6 +167,8 @@ class GeneratePane(Pane):
 
     def _obey(self, line: str, reply: Reply) -> bool:
         """Do what was entered; False where it should stay in the field."""
+        for voice in self._speaking:
+            voice.transcript.follow()
         self._settings = reply.settings
         self._show_settings()
         if reply.prompt is not None:
@@ -178,7 +177,7 @@ class GeneratePane(Pane):
             getattr(self, f"_do_{reply.action}")(reply.words)
         elif reply.wrong:
             self._say(reply.message, WRONG)
-        else:
+        elif self._voices is None:
             self._say(f"{line.strip()}:  {reply.message}")
         return True
 
@@ -217,7 +216,10 @@ class GeneratePane(Pane):
     # Commands
 
     def _do_help(self, _: str) -> None:
-        self._say(help_text(self._settings.task))
+        if self._voices is not None:
+            self.call_later(self.run_action, "screen.show_help")
+        else:
+            self._voice.transcript.add_table(help_text(self._settings.task), HELP_COLUMN)
 
     def _do_clear(self, _: str) -> None:
         for voice in self._speaking:

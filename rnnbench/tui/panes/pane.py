@@ -1,10 +1,13 @@
 """What the four panes have in common: a number, a name, a frame, and a way to be entered by keyboard."""
 
-from typing import ClassVar
+from collections.abc import Iterator
+from typing import ClassVar, Self
 
 from textual.containers import Vertical
+from textual.content import Content
 from textual.dom import DOMNode
 from textual.events import Blur
+from textual.geometry import Region
 from textual.message import Message
 from textual.widget import Widget
 
@@ -29,6 +32,7 @@ class Pane(Vertical):
     ABOUT: ClassVar[str] = ""
 
     def __init__(self) -> None:
+        self._edges_alone = False
         super().__init__(id=self.NAME, classes="pane")
         self.border_title = f"{self.number} {self.title}"
 
@@ -47,13 +51,40 @@ class Pane(Vertical):
         return tr(self.ABOUT)
 
     def show_active(self, active: bool) -> None:
-        """Show by the frame whether the pane is the active one.
+        """Show by its upper and lower edge whether the pane is the active one.
 
-        Nothing in the pane is styled by that, and to style all its fields anew takes longer than a key may.
+        Nothing in the pane is styled by that, and to style all its fields anew and to paint them takes longer than a
+        key may.
         """
         if self.has_class("-active") != active:
             self.set_class(active, "-active", update=False)
-            self.app.stylesheet.update_nodes([self])
+            self._edges_alone = True
+            try:
+                self.app.stylesheet.update_nodes([self])
+                self._show_title()
+            finally:
+                self._edges_alone = False
+
+    def _show_title(self) -> None:
+        """A style of the text: one of the style sheet for titles makes Textual paint all that is in the pane."""
+        active = "bold reverse" if self.app.native_ansi_color else "bold $text-primary"
+        title = f"{self.number} {self.title}"
+        self.border_title = Content.styled(title, active) if self.has_class("-active") else Content(title)
+
+    def on_mount(self) -> None:
+        """Have the title drawn as the theme asks for."""
+        self.app.theme_changed_signal.subscribe(self, lambda _: self._show_title())
+
+    def refresh(self, *regions: Region, repaint: bool = True, layout: bool = False, recompose: bool = False) -> Self:
+        """As ever; but where only the edges have another style, only they are painted."""
+        if self._edges_alone and not regions and not layout:
+            regions = tuple(self._edges())
+        return super().refresh(*regions, repaint=repaint, layout=layout, recompose=recompose)
+
+    def _edges(self) -> Iterator[Region]:
+        """The first row and the last, seen from the content."""
+        size, (left, top) = self.outer_size, self.content_offset
+        return (Region(-left, y - top, size.width, 1) for y in (0, size.height - 1))
 
     def entry(self) -> Widget:
         """The widget that has the focus when the pane is entered."""

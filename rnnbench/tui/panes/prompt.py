@@ -8,10 +8,17 @@ from textual.binding import Binding, BindingType
 
 from rnnbench.errors import RnnbenchError
 from rnnbench.runs import history
+from rnnbench.runs.asking import asking
 from rnnbench.tui.background import in_background
 from rnnbench.tui.panes.fields import LineInput
 from rnnbench.tui.preferences import preferences_of
+from rnnbench.tui.words import tr
 from rnnbench.workspace import Workspace
+
+
+def placeholder(task: str) -> str:
+    """What may be entered for a run of the task."""
+    return tr("{hint}, or /help", hint=tr(asking(task).placeholder))
 
 
 class PromptInput(LineInput):

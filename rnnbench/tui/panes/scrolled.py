@@ -20,12 +20,15 @@ class ScrolledContent(ScrollView, can_focus=True):
         super().__init__(id=id)
         self._content = Content("")
         self._rows: list[Strip] = []
+        self._due = False
 
     def show(self, content: Content) -> None:
-        """Show this; from where it was scrolled to, as far as it goes."""
+        """Show this; from where it was scrolled to, as far as it goes. What the key itself changed is painted first."""
         if not content.is_same(self._content):
             self._content = content
-            self._wrap()
+            if not self._due:
+                self._due = True
+                self.call_after_refresh(self._wrap)
 
     def on_resize(self, event: Resize) -> None:
         self._wrap()
@@ -40,6 +43,7 @@ class ScrolledContent(ScrollView, can_focus=True):
         self._wrap()
 
     def _wrap(self) -> None:
+        self._due = False
         width = self.scrollable_content_region.width
         if not width:
             return

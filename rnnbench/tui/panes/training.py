@@ -34,6 +34,7 @@ from rnnbench.tui.panes.throttle import Throttle, pace_of
 from rnnbench.tui.preferences import preferences_of
 from rnnbench.tui.terms import measured
 from rnnbench.tui.widgets.chart import RULE_STYLES, TRAIN_STYLE, VALIDATION_STYLE, LearningCurve, Rule, Series
+from rnnbench.tui.widgets.curve_keys import CurveKeys
 from rnnbench.tui.widgets.log_view import LogView
 from rnnbench.tui.widgets.sparkline import PerplexitySparkline
 from rnnbench.tui.words import later, tr
@@ -55,7 +56,7 @@ _NOTHING = later(
 )
 
 
-class TrainingPane(Pane):
+class TrainingPane(Pane, CurveKeys):
     """The open run: its words at most four times a second, its curves once, however fast it goes."""
 
     NAME = actions.TRAINING
@@ -79,6 +80,9 @@ class TrainingPane(Pane):
         self.words = Throttle(self, pace.words, self._show_words)
         self.log_lines = Throttle(self, pace.log, self._show_lines)
         self.curves = Throttle(self, pace.curves, self._show_curves)
+        together = self.words, self.log_lines, self.curves
+        for throttle in together:
+            throttle.beside = tuple(other for other in together if other is not throttle)
 
     def compose(self) -> ComposeResult:
         yield Paragraph(Content.styled(tr(_NOTHING), "dim"), id="training-head")
@@ -112,36 +116,19 @@ class TrainingPane(Pane):
         else:
             self.curves.touch()
 
+    def show_end(self, lines: list[str]) -> None:
+        """Show the end of a long log until the log has been read."""
+        self.query_one(LogView).show_end(lines)
+
     def show_now(self) -> None:
         """Show everything as it is, however short ago it was painted: the whole of a run that was opened, its end."""
         for paced in (self.words, self.log_lines, self.curves):
             paced.now()
+        self.query_one(LogView).show_end([])
 
     def action_toggle_log(self) -> None:
         """Switch the scale of the curve."""
         self.query_one(LearningCurve).toggle_log()
-
-    # Moving in the curve
-
-    def action_toggle_cross_hair(self) -> None:
-        """To the curve, where the arrow keys move a cross-hair; or back to the log."""
-        curve = self.query_one(LearningCurve)
-        if not curve.has_focus:
-            self.screen.set_focus(curve)
-        elif curve.toggle_cross_hair() is False:
-            self.enter()
-
-    def action_zoom(self, factor: float) -> None:
-        """Fewer steps of the curve, or more."""
-        self.query_one(LearningCurve).zoom(factor)
-
-    def action_whole(self) -> None:
-        """The whole curve."""
-        self.query_one(LearningCurve).action_whole()
-
-    def action_pan(self, halves: int) -> None:
-        """To the earlier or later half."""
-        self.query_one(LearningCurve).pan(halves)
 
     # Finding lines in the log
 

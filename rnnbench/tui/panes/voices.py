@@ -13,6 +13,7 @@ from textual.widgets import Static
 
 from rnnbench.runs.slashes import SampleRequest
 from rnnbench.tui import comparison_table
+from rnnbench.tui.fitting import middle_cut
 from rnnbench.tui.messages import (
     AnswerArrived,
     AnswersEnded,
@@ -26,18 +27,22 @@ from rnnbench.tui.messages import (
     TokensArrived,
 )
 from rnnbench.tui.panes import answer_notes
+from rnnbench.tui.panes.answer_notes import Note
 from rnnbench.tui.panes.throttle import Throttle, pace_of
-from rnnbench.tui.panes.transcript import NOTE, WRONG, Transcript
+from rnnbench.tui.panes.transcript import WRONG, Transcript
 from rnnbench.tui.preferences import preferences_of
 from rnnbench.tui.sampler import Sampler
 from rnnbench.tui.words import tr
 from rnnbench.visible import visible
 from rnnbench.workspace import Workspace
 
+_TITLE_FRAME = 4  # cells of a title that are not the name: its padding, the sign and a space
 LET_GO_SECONDS = 0.1
 """So long a cancelled answer may take to end by itself, before it is left to end unseen."""
 IDLE, ASKING, WRITING = "idle", "asking", "writing"
-_NARROWEST = 38  # cells for an answer beside another
+_NARROWEST, _WIDE_ENOUGH = 30, 44  # cells for an answer beside another: at the least, and as it should be
+_LOWEST = 5  # rows: a title, three lines of a text, its note
+_ROOMY = 12  # rows in which a note may take several
 
 
 @dataclass(frozen=True)
@@ -62,6 +67,7 @@ class Voice(Vertical):
 
     def __init__(self, workspace: Workspace, speaker: Speaker | None = None, index: int | None = None) -> None:
         super().__init__(classes="voice")
+        self.transcript = Transcript()
         self.text = ""
         self.wrote: Speaker | None = None  # whose the text is: another one may be asked next
         self.doing = IDLE
@@ -77,11 +83,16 @@ class Voice(Vertical):
         self._answered = False
 
     def compose(self) -> ComposeResult:
+        if self._index is not None:
+            yield Static("", classes="voice-title", markup=False)
+        yield self.transcript
+
+    def on_resize(self, event: Resize) -> None:
+        """Two long names are told apart by their ends: it is the middle that gives way."""
         if self._index is not None and self._speaker is not None:
             sign = (comparison_table.sign(self._index), comparison_table.STYLES[self._index])
-            title = Content.assemble(sign, " ", visible(self._speaker.label))
-            yield Static(title, classes="voice-title", markup=False)
-        yield Transcript()
+            name = middle_cut(visible(self._speaker.label), event.size.width - _TITLE_FRAME)
+            self.query_one(".voice-title", Static).update(Content.assemble(sign, " ", name))
 
     def on_mount(self) -> None:
         """The sampler sends ten pieces a second: what a slow line cannot take is drawn together."""
@@ -90,11 +101,6 @@ class Voice(Vertical):
 
     def on_unmount(self) -> None:
         self._close()
-
-    @property
-    def transcript(self) -> Transcript:
-        """All that was said."""
-        return self.query_one(Transcript)
 
     @property
     def busy(self) -> bool:
@@ -145,7 +151,7 @@ class Voice(Vertical):
     def _let_go(self, request: int) -> None:
         if request == self._request:
             self._last = None
-            self._finish("  ".join([tr("stopped"), *answer_notes.origin(self._begun)]))
+            self._finish_with(answer_notes.of_stopped(self._begun))
 
     def _move(self, doing: str) -> None:
         self.doing = doing
@@ -183,7 +189,7 @@ class Voice(Vertical):
     def _filling_arrived(self, event: FillingArrived) -> None:
         event.stop()
         if self._is_current(event.request_id):
-            self._take_answer(event.text, f"{event.probability * 100:5.1f} %  {event.text}")
+            self._take_answer(event.text, f"{event.probability:6.1%}  {event.text}")
 
     @on(AnswerArrived)
     def _answer_arrived(self, event: AnswerArrived) -> None:
@@ -191,7 +197,7 @@ class Voice(Vertical):
         if self._is_current(event.request_id):
             nats = tr("{n} nats", n=f"{event.log_probability_nats:.2f}")
             beside = f"  ({nats})" if self._beside else ""
-            self._take_answer(event.text, f"-> {event.text}{beside}")
+            self._take_answer(event.text, f"-> {event.text or tr('(nothing)')}{beside}")
 
     def _take_answer(self, text: str, line: str) -> None:
         """Show an answer on a line of its own; the first, which is the best, is what can be copied and saved."""
@@ -202,19 +208,20 @@ class Voice(Vertical):
     def _answers_ended(self, event: AnswersEnded) -> None:
         event.stop()
         if self._is_current(event.request_id):
-            self._finish(answer_notes.of_answers(event, self._begun))
+            self._finish_with(answer_notes.of_answers(event, self._begun))
 
     @on(SampleEnded)
     def _sample_ended(self, event: SampleEnded) -> None:
         event.stop()
         if self._is_current(event.request_id):
-            self._finish(answer_notes.of_sample(event, self._begun))
+            self._finish_with(answer_notes.of_sample(event, self._begun))
 
     @on(NoveltyMeasured)
     def _novelty_measured(self, event: NoveltyMeasured) -> None:
         event.stop()
         if event.request_id == self._last:
-            self.transcript.add(answer_notes.of_novelty(event), NOTE)
+            note = answer_notes.of_novelty(event)
+            self.transcript.add_to_note(note.text, note.parts)
 
     @on(SamplerRemarked)
     def _remarked(self, event: SamplerRemarked) -> None:
@@ -226,17 +233,30 @@ class Voice(Vertical):
     def _sampler_failed(self, event: SamplerFailed) -> None:
         event.stop()
         if self._is_current(event.request_id):
-            self._finish(event.message, WRONG)
+            self._paint()
+            self.transcript.add(event.message, WRONG)
+            self._end()
 
-    def _finish(self, said: str, kind: str = NOTE) -> None:
+    def _finish_with(self, note: Note) -> None:
         self._paint()
-        self.transcript.add(said, kind)
+        self.transcript.add_note(note.text, note.parts)
+        self._end()
+
+    def _end(self) -> None:
         self._request, self._begun = None, None
         self._move(IDLE)
 
 
+def told_of_doing(voices: Sequence[Voice]) -> str:
+    """What some voices are at, in a few words."""
+    doing = {voice.doing for voice in voices} - {IDLE}
+    if not doing:
+        return ""
+    return tr("writing, Esc stops") if WRITING in doing else tr("asking ...")
+
+
 class Voices(Container):
-    """Several speakers, as many beside each other as can be read and the others below."""
+    """Several speakers, as many beside each other as can be read and the others below; texts before notes."""
 
     def __init__(self, workspace: Workspace, speakers: Sequence[Speaker]) -> None:
         super().__init__(classes="voices")
@@ -247,8 +267,13 @@ class Voices(Container):
             yield Voice(self._workspace, speaker, index)
 
     def on_resize(self, event: Resize) -> None:
-        """As many columns as the width asks for."""
-        self.styles.grid_size_columns = min(len(self._speakers), max(event.size.width // _NARROWEST, 1))
+        """As many columns as the width asks for; where there is little room, a note for each in one line."""
+        columns, rows = arranged(len(self._speakers), event.size.width, event.size.height)
+        high = max(event.size.height // rows, _LOWEST)
+        self.styles.grid_size_columns = columns
+        self.styles.grid_rows = "1fr" if high * rows <= event.size.height else str(_LOWEST)
+        for voice in self.all:
+            voice.transcript.keep_notes_brief(high < _ROOMY)
 
     @property
     def speakers(self) -> tuple[Speaker, ...]:
@@ -259,3 +284,12 @@ class Voices(Container):
     def all(self) -> list[Voice]:
         """Each of them."""
         return list(self.query(Voice))
+
+
+def arranged(count: int, width: int, height: int) -> tuple[int, int]:
+    """Columns and rows for so many voices in so many cells: one under the other rather than beside each other in
+    columns that are hard to read, unless each would be lower than a title, some text and a note."""
+    columns = min(count, max(width // _WIDE_ENOUGH, 1))
+    while -(-count // columns) * _LOWEST > height and (columns + 1) * _NARROWEST <= width and columns < count:
+        columns += 1
+    return columns, -(-count // columns)

@@ -6,9 +6,9 @@ from typing import ClassVar
 from textual import on
 from textual.app import ComposeResult
 from textual.dom import DOMNode
-from textual.events import DescendantBlur, DescendantFocus
+from textual.events import DescendantBlur, DescendantFocus, Key
 
-from rnnbench.errors import RnnbenchError
+from rnnbench.errors import RnnbenchError, UsageError
 from rnnbench.tui import actions
 from rnnbench.tui.actions import Action
 from rnnbench.tui.jump import Spot, focusable_spots
@@ -63,13 +63,21 @@ class PlaceScreen(StyledScreen[str | None]):
 
     def nothing(self, reason: str) -> None:
         """Tell the user why nothing was done."""
-        self.status.say(reason, error=True)
+        self.status.say(reason, error=True, answer=True)
+
+    def warn(self, message: str) -> None:
+        """Tell the user something that is wrong whatever key is pressed next."""
+        self.status.warn(message)
 
     def fail(self, error: RnnbenchError) -> None:
-        """Tell the user what did not work; its text is never markup."""
-        self.status.say(str(error), error=True)
+        """Tell the user what did not work; its text is never markup. What was asked for and cannot be is an answer."""
+        self.status.say(str(error), error=True, answer=isinstance(error, UsageError))
         if not self.status.has_room_for(str(error)):
             self.notify(visible(str(error)), severity="error", markup=False)
+
+    def on_key(self, event: Key) -> None:
+        """What was answered to the key before may go: what this key does is yet to come."""
+        self.status.forget_answer()
 
     def show_keys(self) -> None:
         """Bring the line of keys up to date."""

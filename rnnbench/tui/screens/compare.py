@@ -2,14 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import ClassVar
 
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import BindingType
-from textual.containers import ScrollableContainer
 from textual.content import Content
-from textual.widgets import Static
 
 from rnnbench.runs import comparing
 from rnnbench.runs.comparing import Compared, Point
@@ -22,7 +21,9 @@ from rnnbench.tui.panes.throttle import Throttle, pace_of
 from rnnbench.tui.preferences import preferences_of
 from rnnbench.tui.screens.base import PlaceScreen
 from rnnbench.tui.widgets.chart import LearningCurve, Series
+from rnnbench.tui.widgets.curve_keys import CurveKeys
 from rnnbench.tui.widgets.drawing import Look
+from rnnbench.tui.widgets.shifted_table import ShiftedTable
 from rnnbench.tui.words import later, tr
 from rnnbench.visible import visible
 from rnnbench.workspace import Workspace
@@ -44,13 +45,14 @@ class _View:
     log: bool = True
 
 
-class CompareScreen(PlaceScreen):
+class CompareScreen(PlaceScreen, CurveKeys):
     """Two to six runs; follows those that are being trained."""
 
     ABOUT = (
         "The validation curves of the marked runs. Every run has a number, a colour and a dash of its own, on the "
         "chart and in the table. A perplexity counts tokens: between runs with different tokens compare bits per "
-        "character (y), and those only on the same text. The table ends with the settings in which the runs differ."
+        "character (y), and those only on the same text. The cross-hair (h) says what the curves were at a place; + "
+        "and - zoom about it. The table ends with the settings in which the runs differ."
     )
     BINDINGS: ClassVar[list[BindingType]] = actions.bindings(actions.COMPARE)
 
@@ -60,24 +62,27 @@ class CompareScreen(PlaceScreen):
         self._names = [run.name for run in runs]
         self._found: dict[str, Compared] = {}
         self._view = _View()
-        self._table = Content("")
         self._feed = ComparisonFeed(self, runs)
         self._painting = Throttle(self, pace_of(self).curves, self._paint)
 
     def compose(self) -> ComposeResult:
-        yield LearningCurve(id="compare-chart", empty=tr("The runs are being read."))
+        look = preferences_of(self).ascii
+        yield LearningCurve(id="compare-chart", ascii=look, empty=tr("The runs are being read."), can_focus=True)
         yield Paragraph(id="compare-note")
-        with ScrollableContainer(id="compare-table"):
-            yield Static("", id="compare-figures", markup=False)
+        yield ShiftedTable(id="compare-table")
         yield from self.compose_bars()
 
     def on_mount(self) -> None:
-        self.query_one("#compare-table").focus()
+        self.enter()
         self.show_keys()
         self._feed.start()
 
     def on_unmount(self) -> None:
         self._feed.stop()
+
+    def enter(self) -> None:
+        """The focus to the table: its arrow keys scroll."""
+        self.query_one(ShiftedTable).focus()
 
     def places(self) -> tuple[str, ...]:
         return (actions.COMPARE,)
@@ -110,7 +115,9 @@ class CompareScreen(PlaceScreen):
         runs = self._runs
         settings = comparing.setting_rows(runs)
         self._draw(runs)
-        self._show_table(comparison_table.table(runs, settings))
+        self.query_one(ShiftedTable).show(
+            partial(comparison_table.table, runs, settings, ascii=preferences_of(self).ascii)
+        )
         self._show_note(" ".join(self._notes(runs, comparing.texts_differ(settings))))
 
     def _draw(self, runs: list[Compared]) -> None:
@@ -127,7 +134,8 @@ class CompareScreen(PlaceScreen):
                 series.append(Series(run.name, places, heights, style, index, comparison_table.sign(index)))
         title = _title(self._view, kind)
         chart.empty = tr("None of these runs has a curve to show yet.") if self._is_whole else chart.empty
-        chart.show(series, [], Look(self._view.log, preferences_of(self).ascii, title, across))
+        timed = self._view.across == _TIME
+        chart.show(series, [], Look(self._view.log, preferences_of(self).ascii, title, across, timed, self._view.bits))
 
     def _kind(self, runs: list[Compared]) -> str:
         """What stands at the left: perplexities, or the pseudo-perplexities of runs that have nothing else."""
@@ -147,20 +155,18 @@ class CompareScreen(PlaceScreen):
             notes.append(tr("Not drawn: {names} (pseudo-perplexity).", names=names))
         return notes
 
-    def _show_table(self, table: Content) -> None:
-        """An unchanged table costs nothing."""
-        if not table.is_same(self._table):
-            self._table = table
-            self.query_one("#compare-figures", Static).update(table)
-
     def _show_note(self, text: str) -> None:
         note = self.query_one("#compare-note", Paragraph)
         note.display = bool(text)
         note.show(Content(text))
 
     def action_leave(self) -> None:
-        """Back to the list."""
-        self.dismiss(None)
+        """Out of the cross-hair, then out of the zoom, then back to the list."""
+        curve = self.query_one(LearningCurve)
+        if not curve.step_back():
+            self.dismiss(None)
+        elif curve.has_focus:
+            self.enter()
 
     def action_turn_across(self) -> None:
         """Steps, tokens, time."""

@@ -107,6 +107,7 @@ class FilesScreen(PickScreen[Path]):
             names.index(self._came_from) if self._came_from in names else int(names[:1] == [".."] and len(names) > 1)
         )
         self.show_lines([self._line(item) for item in self._fitting], cursor)
+        self._tell_where()
 
     def _line(self, item: Found) -> Content:
         size = "" if item.is_folder else size_text(item.size)
@@ -129,8 +130,15 @@ class FilesScreen(PickScreen[Path]):
             field.value = ""  # which searches
         else:
             self.searched("")
-        where = visible(str(folder))
-        said = tr("{folder}  (the first {count} names)", folder=where, count=_MOST) if len(found) >= _MOST else where
+
+    def nothing_text(self) -> str:
+        return tr("no name in this folder has these letters")
+
+    def _tell_where(self) -> None:
+        """The folder, below the list."""
+        folder, most = visible(str(self._folder)), f"{_MOST:,}"
+        cut_off = len(self._found) >= _MOST
+        said = tr("{folder}  (the first {count} names)", folder=folder, count=most) if cut_off else folder
         self.tell(Content.styled(said, "dim"))
 
     def _not_opened(self, error: RnnbenchError) -> None:

@@ -49,10 +49,7 @@ class FindFieldScreen(PickScreen[str]):
         self.call_after_refresh(lambda: self.searched(self.typed))
 
     def searched(self, text: str) -> None:
-        found = [field for field in self._fields if matches(text, *_words(field))]
-        first = text.casefold().replace(" ", "_")
-        # A name that begins so is meant rather than a help that has the letters somewhere.
-        self._shown = sorted(found, key=lambda field: not field.key.partition(".")[2].startswith(first))
+        self._shown = ranked(self._fields, text)
         self.show_lines([self._line(field) for field in self._shown])
 
     def _line(self, field: FieldLine) -> Content:
@@ -69,6 +66,21 @@ class FindFieldScreen(PickScreen[str]):
     def picked(self, index: int) -> None:
         if index >= 0:
             self.dismiss(self._shown[index].key)
+
+
+def ranked(fields: Sequence[FieldLine], text: str) -> list[FieldLine]:
+    """What fits the text: the very name first, then names that begin so, names that have it, and what helps say."""
+    found = [field for field in fields if matches(text, *_words(field))]
+    return sorted(found, key=lambda field: _rank(field, text.casefold().strip()))
+
+
+def _rank(field: FieldLine, wanted: str) -> int:
+    name, joined = field.key.partition(".")[2], wanted.replace(" ", "_")
+    if joined in (name, field.key):
+        return 0
+    if name.startswith(joined) or field.key.startswith(joined):
+        return 1
+    return 2 if all(word in field.key for word in wanted.split()) else 3
 
 
 def _words(field: FieldLine) -> tuple[str, ...]:

@@ -10,9 +10,11 @@ from textual.content import Content
 from textual.events import Resize
 from textual.widgets import Static
 
+from rnnbench.runs.slashes import HELP_COLUMN
 from rnnbench.tui import actions
 from rnnbench.tui.actions import Action
 from rnnbench.tui.cells import cell_len, padded, wrap
+from rnnbench.tui.fitting import hanging
 from rnnbench.tui.panes.bars import KeyLine
 from rnnbench.tui.preferences import preferences_of
 from rnnbench.tui.screens.dialog import DialogScreen
@@ -48,7 +50,7 @@ class HelpScreen(DialogScreen[None]):
         self.query_one("#help-text", Static).update(Content("\n").join(self._lines(width)))
 
     def _lines(self, width: int) -> Iterator[Content]:
-        yield from (Content(line) for line in self._about.splitlines())
+        yield from map(Content, hanging(self._about, width, HELP_COLUMN))
         yield from self._now()
         for place in self._places:
             yield Content("")

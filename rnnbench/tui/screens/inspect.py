@@ -1,12 +1,10 @@
 """Inside a run's model: a text coloured by surprisal or by a hidden unit, units that follow something, gates."""
 
-import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import ClassVar
 
-from rich.cells import cell_len
 from rich.text import Text
 from textual import on
 from textual.app import ComposeResult
@@ -20,36 +18,27 @@ from rnnbench.errors import RnnbenchError
 from rnnbench.runs.store import Run
 from rnnbench.tui import actions, inspect_texts, inspector
 from rnnbench.tui.background import in_background
-from rnnbench.tui.inspector import Activity, Gates, Inspected, Inspector, Question, Reading, Search
+from rnnbench.tui.inspector import Activity, Gates, Inspected, Inspector, Question, Reading, Search, beside
 from rnnbench.tui.panes.fields import LineInput
 from rnnbench.tui.screens import inspect_drawing as drawing
 from rnnbench.tui.screens.base import PlaceScreen
+from rnnbench.tui.screens.inspect_drawing import GATES, TEXT, UNITS
 from rnnbench.tui.widgets.coloured_text import ColouredText
 from rnnbench.tui.words import later, tr
-from rnnbench.visible import visible
 from rnnbench.workspace import Workspace
 
 _LANGUAGE_MODEL = "language_model"
-TEXT, UNITS, GATES = "text", "units", "gates"
-_VIEWS = {TEXT: later("1 Text"), UNITS: later("2 Units"), GATES: later("3 Gates")}
-_UNIT = re.compile(r"(\d+):(\d+)(:c)?", re.ASCII)
 _WAIT = later("something is being computed; esc stops it")
-_BUSY = {
-    inspector.SURPRISAL: later("reading the text ...  (esc stops it)"),
-    inspector.UNIT: later("following the unit ...  (esc stops it)"),
-    inspector.UNITS: later("looking for units that follow something ...  (esc stops it)"),
-    inspector.GATES: later("measuring the gates ...  (esc stops it)"),
-}
 
 
 class InspectScreen(PlaceScreen):
     """One text at a time; what is shown of it comes from a child process, one question after the other."""
 
     ABOUT = (
-        "What the model makes of a text. 1: every token in the colour of its surprisal, how unlikely it was when it "
-        "came; below, the token under the cursor and what was expected instead. 2: hidden units that follow a property "
-        "of a text (the file, or else the validation text); Enter on one colours the text by it. 3: the gates. A line "
-        "end is ↵ in the field."
+        "What the model makes of a text. Surprisal: each token in the colour of how little the model expected it; "
+        "below, the token under the cursor and what was expected instead. Units: hidden units that follow a property "
+        "of a text (the file, or else the validation text); Enter on one colours the text by it. Gates: how open they "
+        "are. A line end is ↵ in the field."
     )
     BINDINGS: ClassVar[list[BindingType]] = actions.bindings(actions.INSPECT)
 
@@ -68,6 +57,8 @@ class InspectScreen(PlaceScreen):
         self._busy = ""
         self._asked: Question | None = None
         self._turn = 0
+        self._wished: Callable[[], None] | None = None  # what was entered before the run was read
+        self._excerpt = -1  # the part of the validation text that was looked at last
 
     def compose(self) -> ComposeResult:
         yield Static("", id="inspect-title", markup=False)
@@ -78,6 +69,7 @@ class InspectScreen(PlaceScreen):
             yield Static(tr("file"), classes="inspect-label", markup=False)
             hint = tr("or a file, whose opening is read and in which units are sought")
             yield LineInput(placeholder=hint, id="inspect-file")
+        yield Static("", id="inspect-guide", markup=False)
         yield ColouredText(id="inspect-coloured")
         yield DataTable(cursor_type="row", zebra_stripes=False, id="inspect-table")
         yield Static("", id="inspect-legend", markup=False)
@@ -85,7 +77,8 @@ class InspectScreen(PlaceScreen):
         yield from self.compose_bars()
 
     def on_mount(self) -> None:
-        self._field.focus()
+        self._coloured.focus()
+        self._put("#inspect-guide", drawing.guide(actions.key_map_of(self)))
         self._show()
         in_background(self, self._run.config, self._opened, self.fail)
 
@@ -95,9 +88,7 @@ class InspectScreen(PlaceScreen):
     def places(self) -> tuple[str, ...]:
         return (actions.INSPECT,)
 
-    @property
-    def run_state(self) -> str:
-        return ""
+    run_state = ""
 
     @property
     def _field(self) -> Input:
@@ -117,11 +108,14 @@ class InspectScreen(PlaceScreen):
         self._config = config
         if not self._is_language_model():
             return
-        if self._offered:
+        if self._wished is not None:
+            self._wished()
+        elif self._offered:
             self._offer(self._offered)
         else:
-            read = partial(inspect_texts.validation_text, self._workspace, config, inspect_texts.OPENING)
-            in_background(self, read, self._offer, self.fail)
+            self._excerpt = 0
+            read = partial(inspect_texts.excerpt, self._workspace, config, self._excerpt)
+            in_background(self, read, self._offer, self._nothing_to_offer)
 
     def _is_language_model(self) -> bool:
         """Whether there is something to look into; says so where there is not."""
@@ -132,9 +126,14 @@ class InspectScreen(PlaceScreen):
         return False
 
     def _offer(self, text: str) -> None:
-        """Put a text into the field, unless the user was there first."""
-        if not self._field.value:
+        """Put a text into the field and read it, unless the user was there first."""
+        if not self._field.value and not self._busy:
             self._fill(text)
+            self._read(text)
+
+    def _nothing_to_offer(self, error: RnnbenchError) -> None:
+        self._field.focus()
+        self.fail(error)
 
     def _fill(self, text: str) -> None:
         self._offered = text
@@ -180,14 +179,18 @@ class InspectScreen(PlaceScreen):
     # Questions and answers
 
     def _ask(self, question: Question) -> None:
-        if self._is_language_model():
-            self._set_busy(tr(_BUSY[question.what]))
+        if self._config is None:
+            self._wished = partial(self._ask, question)
+        elif self._is_language_model():
+            self._set_busy(tr(drawing.BUSY[question.what]))
             self._asked = question
             self._inspector.ask(question)
 
     def _fetch(self, work: Callable[[], str], done: Callable[[str], None]) -> None:
         """Read a text elsewhere, then go on with it, unless something else was begun."""
-        if self._is_language_model():
+        if self._config is None:
+            self._wished = partial(self._fetch, work, done)
+        elif self._is_language_model():
             self._stop()
             self._set_busy(tr("reading ...  (esc stops it)"))
             turn = self._turn
@@ -223,18 +226,24 @@ class InspectScreen(PlaceScreen):
                 self._activity, self._view = event.answer, TEXT
             case Search():
                 self._search = event.answer
-                self._fill_table(drawing.UNIT_COLUMNS, drawing.unit_rows(event.answer))
+                drawing.fill_table(self._table, drawing.UNIT_COLUMNS, drawing.unit_rows(event.answer))
             case Gates():
                 self._gates = event.answer
-                self._fill_table(drawing.GATE_COLUMNS, drawing.gate_rows(event.answer))
+                drawing.fill_table(self._table, drawing.GATE_COLUMNS, drawing.gate_rows(event.answer))
             case None:
                 self._show()
                 self.fail(RnnbenchError(event.problem))
                 return
         self._show()
-        self._focus_view()
+        if not self._is_typing(event.question):
+            self._focus_view()
         if event.remarks:
             self.say(event.remarks)
+
+    def _is_typing(self, question: Question) -> bool:
+        """Whether a text was being read while the next one is typed already."""
+        edited = question.what == inspector.SURPRISAL and self._entered()[: inspect_texts.COLOURED] != question.text
+        return edited and isinstance(self.focused, Input)
 
     def _take_reading(self, reading: Reading, text: str) -> None:
         self._text = text
@@ -260,20 +269,16 @@ class InspectScreen(PlaceScreen):
 
     def _show_units(self) -> None:
         if self._search is not None:
-            self._fill_table(drawing.UNIT_COLUMNS, drawing.unit_rows(self._search))
+            drawing.fill_table(self._table, drawing.UNIT_COLUMNS, drawing.unit_rows(self._search))
         elif self._config is not None:
             self._table.clear(columns=True)
-            self._fetch(self._searched_text(self._config), lambda text: self._ask(Question(inspector.UNITS, text)))
-
-    def _searched_text(self, config: RunConfig) -> Callable[[], str]:
-        path = self.query_one("#inspect-file", Input).value.strip()
-        if path:
-            return partial(inspect_texts.beginning, Path(path), inspect_texts.SEARCHED)
-        return partial(inspect_texts.validation_text, self._workspace, config, inspect_texts.SEARCHED)
+            path = self.query_one("#inspect-file", Input).value.strip()
+            read = partial(inspect_texts.searched, self._workspace, self._config, path)
+            self._fetch(read, lambda text: self._ask(Question(inspector.UNITS, text)))
 
     def _show_gates(self) -> None:
         if self._gates is not None:
-            self._fill_table(drawing.GATE_COLUMNS, drawing.gate_rows(self._gates))
+            drawing.fill_table(self._table, drawing.GATE_COLUMNS, drawing.gate_rows(self._gates))
             return
         self._table.clear(columns=True)
         if text := self._text or self._entered():
@@ -281,40 +286,33 @@ class InspectScreen(PlaceScreen):
         else:
             self.nothing(tr("there is no text to look at"))
 
-    def _fill_table(self, columns: Iterable[str], rows: Iterable[tuple[str, ...]]) -> None:
-        """The widths are given: those that a table finds by itself may come after it was drawn."""
-        lines, table = [tuple(map(tr, columns)), *rows], self._table
-        table.clear(columns=True)
-        for place, (label, *cells) in enumerate(zip(*lines, strict=True)):
-            width = max(map(cell_len, (label, *cells)))
-            table.add_column(Text(label, justify="right" if place > 1 else "left"), width=width)
-        for line in lines[1:]:
-            table.add_row(*(Text(cell, justify="right" if place > 1 else "left") for place, cell in enumerate(line)))
-
     def _focus_view(self) -> None:
         (self._coloured if self._view == TEXT else self._table).focus()
         self.show_keys()
 
     def _show(self) -> None:
         """Everything as it is now."""
-        self._coloured.display, self._table.display = self._view == TEXT, self._view != TEXT
+        self._table.display = self._view != TEXT
+        self._coloured.display = self._view == TEXT
+        self.query_one("#inspect-guide").display = self._view == TEXT and self._reading is None
         if self._reading is not None and self._view == TEXT:
             coloured = drawing.by_activity(self._activity) if self._activity else drawing.by_surprisal(self._reading)
             self._coloured.show(coloured)
-        views = [(f" {tr(name)} ", "reverse bold" if view == self._view else "") for view, name in _VIEWS.items()]
-        title = Content.assemble((tr("Inspect {name}", name=visible(self._run.name)), "bold"), "  ", *views, "  ")
-        self._put("#inspect-title", title + Content(drawing.summary(self._reading)))
+        title = drawing.title(self._run.name, self._view, self._activity, self._reading, self.size.width - 2)
+        self._put("#inspect-title", title)
         self._put("#inspect-legend", Content(self._busy) if self._busy else self._legend())
         self._put("#inspect-detail", self._detail())
+
+    def on_resize(self) -> None:
+        """Other figures have room."""
+        self._show()
 
     def _put(self, selector: str, content: Content) -> None:
         self.query_one(selector, Static).update(content, layout=False)
 
     def _legend(self) -> Content:
         if self._view == UNITS and self._search is not None:
-            gone = drawing.absent(self._search)
-            never = tr("nothing can follow, for it never changes: {properties}", properties=gone)
-            return Content(never if gone else tr("enter colours the text"))
+            return Content(tr("enter colours the text"))
         if self._view == TEXT and self._reading is not None:
             return drawing.legend(self._activity, digits=self._coloured.digits)
         return Content("")
@@ -330,7 +328,7 @@ class InspectScreen(PlaceScreen):
 
     def _unit_detail(self, search: Search) -> Content:
         in_file = bool(self.query_one("#inspect-file", Input).value.strip())
-        return drawing.unit_detail(search, self._table.cursor_row, in_file=in_file)
+        return drawing.unit_detail(search, self._table.cursor_row, self.size.width - 2, in_file=in_file)
 
     @on(ColouredText.Moved)
     def _moved(self, event: ColouredText.Moved) -> None:
@@ -364,9 +362,22 @@ class InspectScreen(PlaceScreen):
             self.nothing(tr(_WAIT))
         elif self._config is not None:
             unit = pending or (self._activity.unit if self._activity else "")  # keys may come faster than answers
-            self._follow(_beside(unit, by, self._config.model.hidden))
+            self._follow(beside(unit, by, self._config.model.hidden))
 
     # In and out
+
+    def action_look(self) -> None:
+        """Read what stands in the text field, from the coloured text too."""
+        if self._busy:
+            self.nothing(tr(_WAIT))
+        else:
+            self._read(self._entered())
+
+    def action_take_excerpt(self) -> None:
+        """Read the next part of the text that the run is validated on."""
+        if self._config is not None:
+            self._excerpt += 1
+            self._fetch(partial(inspect_texts.excerpt, self._workspace, self._config, self._excerpt), self._file_read)
 
     def action_edit_text(self) -> None:
         """To the text field."""
@@ -386,12 +397,3 @@ class InspectScreen(PlaceScreen):
             self._focus_view()
         else:
             self.dismiss(None)
-
-
-def _beside(unit: str, by: int, hidden: int) -> str:
-    """The name of the unit that many places further in its layer; its memory where that was named."""
-    match = _UNIT.fullmatch(unit)
-    if match is None:
-        return "1:1"
-    layer, number, memory = match.groups()
-    return f"{layer}:{(int(number) - 1 + by) % hidden + 1}{memory or ''}"

@@ -1,24 +1,38 @@
 """How the answers of an inspection are shown: the legend, the token under the cursor, the rows of the tables."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
+from rich.text import Text
 from textual.content import Content
+from textual.widgets import DataTable
 
 from rnnbench.runs import ramp
 from rnnbench.runs.figures import figure
 from rnnbench.runs.ramp import Scale
-from rnnbench.tui.cells import cut, padded
+from rnnbench.tui import actions, inspector
+from rnnbench.tui.actions import KeyMap
+from rnnbench.tui.cells import cell_len, cut, padded, wrap
+from rnnbench.tui.fitting import GAP, as_many, middle_cut
 from rnnbench.tui.inspector import Activity, Alternative, Followed, Follower, Gates, Reading, Search, Token
 from rnnbench.tui.widgets.coloured_text import Coloured
 from rnnbench.tui.words import later, tr
 from rnnbench.visible import visible
 
+TEXT, UNITS, GATES = "text", "units", "gates"
 BITS = Scale(0.0, 1.0)
 UNIT_COLUMNS = (later("property"), later("unit"), "r", later("searched r"))
 GATE_COLUMNS = (later("layer"), later("gate"), later("mean"), later("below 0.1"), later("above 0.9"))
+BUSY = {
+    inspector.SURPRISAL: later("reading the text ...  (esc stops it)"),
+    inspector.UNIT: later("following the unit ...  (esc stops it)"),
+    inspector.UNITS: later("looking for units that follow something ...  (esc stops it)"),
+    inspector.GATES: later("measuring the gates ...  (esc stops it)"),
+}
 _BLOCKS = " ▏▎▍▌▋▊▉█"
+_APART = "   "
 _BAR = 40  # cells, at most
+_LONGEST_NAME = 24  # cells of a run in the title
 _NAME = 16  # cells of a token in the list of alternatives
 
 
@@ -52,17 +66,43 @@ def _style(level: int) -> str:
     return f"rgb({','.join(map(str, ink))}) on rgb({','.join(map(str, paper))})"
 
 
-def summary(reading: Reading | None) -> str:
-    """The text in figures."""
+def title(name: str, view: str, activity: Activity | None, reading: Reading | None, width: int) -> Content:
+    """The run, the views with the one that is seen marked, and as many figures of the text as there is room for."""
+    head = tr("Inspect {name}", name=middle_cut(visible(name), _LONGEST_NAME))
+    captions = {view: tr(actions.by_id(f"view_{view}").title) for view in (TEXT, UNITS, GATES)}
+    if activity is not None:
+        captions[TEXT] = tr("Unit {unit}", unit=visible(activity.unit))
+    views = [(f" {caption} ", "reverse bold" if each == view else "") for each, caption in captions.items()]
+    shown = Content.assemble((head, "bold"), GAP, *views, GAP)
+    figures = GAP.join(as_many(_figures_of(reading), width - shown.cell_length))
+    return shown + Content(figures) if shown.cell_length + cell_len(figures) <= width else shown
+
+
+def guide(keys: KeyMap) -> Content:
+    """What can be done where nothing was read yet."""
+    named = ("edit_text", "edit_file", "take_excerpt", "view_units", "view_gates", "leave_inspect")
+    edit, file, excerpt, units, gates, back = (keys.text(actions.by_id(name)) for name in named)
+    lines = [
+        tr("A text in colours: each token by how little the model expected it."),
+        tr("{edit} type or paste a text, enter reads it;  {file} read a file", edit=edit, file=file),
+        tr("{excerpt} read an excerpt of the validation text, each time the next", excerpt=excerpt),
+        tr(
+            "{units} units that follow something;  {gates} the gates;  {back} back", units=units, gates=gates, back=back
+        ),
+    ]
+    return Content("\n".join(lines))
+
+
+def _figures_of(reading: Reading | None) -> list[str]:
+    """The text in figures, the most important first."""
     if reading is None:
-        return ""
+        return []
     found = []
     if reading.bits_per_character is not None:
         found.append(tr("{n} bits/character", n=f"{reading.bits_per_character:.3f}"))
     if reading.perplexity is not None:
         found.append(tr("perplexity {n}", n=figure(reading.perplexity)))
-    counts = [tr("{n} tokens", n=f"{len(reading.tokens):,}"), tr("step {n}", n=f"{reading.checkpoint:,}")]
-    return "  ".join([*found, *counts])
+    return [*found, tr("step {n}", n=f"{reading.checkpoint:,}"), tr("{n} tokens", n=f"{len(reading.tokens):,}")]
 
 
 def detail(reading: Reading, place: int, activity: Activity | None, width: int) -> Content:
@@ -71,10 +111,10 @@ def detail(reading: Reading, place: int, activity: Activity | None, width: int) 
         return Content("")
     token = reading.tokens[place]
     bars = [_bar(alternative, token, width) for alternative in token.alternatives]
-    return Content("\n").join([_figures(reading, place, activity), *bars])
+    return Content("\n").join([_figures(reading, place, activity, width - 2), *bars])
 
 
-def _figures(reading: Reading, place: int, activity: Activity | None) -> Content:
+def _figures(reading: Reading, place: int, activity: Activity | None, width: int) -> Content:
     token = reading.tokens[place]
     parts = []
     if activity is not None and place < len(activity.tokens):
@@ -86,7 +126,9 @@ def _figures(reading: Reading, place: int, activity: Activity | None) -> Content
         tr("probability {n}", n=f"{math.exp(-token.surprisal_nats):.3g}"),
         tr("token {n}", n=f"{place + 1:,}"),
     ]
-    return Content("   ").join([Content.styled(quoted(token.text), "bold $text-primary"), *map(Content, parts)])
+    name = quoted(token.text)
+    shown = as_many(parts, width - cell_len(name + _APART), _APART)
+    return Content(_APART).join([Content.styled(name, "bold $text-primary"), *map(Content, shown)])
 
 
 def _bar(alternative: Alternative, token: Token, width: int) -> Content:
@@ -99,8 +141,20 @@ def _bar(alternative: Alternative, token: Token, width: int) -> Content:
 
 
 def quoted(text: str) -> str:
-    """A token of a table: harmless, and blanks can be seen."""
-    return cut(f"'{visible(text)}'", 3 * _NAME)
+    """A token of a table: harmless, and blanks can be seen; a line end as in the text."""
+    shown = visible(text.replace("\n", ramp.LINE_END))
+    return cut(f"'{shown}'", 3 * _NAME)
+
+
+def fill_table(table: "DataTable[Text]", columns: Iterable[str], rows: Iterable[tuple[str, ...]]) -> None:
+    """The widths are given: those that a table finds by itself may come after it was drawn."""
+    lines = [tuple(map(tr, columns)), *rows]
+    table.clear(columns=True)
+    for place, (label, *cells) in enumerate(zip(*lines, strict=True)):
+        width = max(map(cell_len, (label, *cells)))
+        table.add_column(Text(label, justify="right" if place > 1 else "left"), width=width)
+    for line in lines[1:]:
+        table.add_row(*(Text(cell, justify="right" if place > 1 else "left") for place, cell in enumerate(line)))
 
 
 def found_units(search: Search) -> list[tuple[Followed, Follower]]:
@@ -117,7 +171,7 @@ def unit_rows(search: Search) -> Iterator[tuple[str, ...]]:
         before = each
 
 
-def unit_detail(search: Search, row: int, *, in_file: bool) -> Content:
+def unit_detail(search: Search, row: int, width: int, *, in_file: bool) -> Content:
     """What the property of a row means, and in which text its units were found."""
     found = found_units(search)
     if 0 <= row < len(found):
@@ -128,7 +182,9 @@ def unit_detail(search: Search, row: int, *, in_file: bool) -> Content:
         judged = tr("searched r chose them, on one half of the file; r: the other half")
     else:
         judged = tr("searched r chose them, on one half of the validation text; r: the other half")
-    return Content(f"{meaning}\n{judged}")
+    gone = absent(search)
+    never = tr("nothing can follow, for it never changes: {properties}", properties=gone) if gone else ""
+    return Content("\n".join(line for said in (meaning, judged, never) if said for line in wrap(said, width)))
 
 
 def absent(search: Search) -> str:
@@ -143,6 +199,6 @@ def gate_rows(gates: Gates) -> Iterator[tuple[str, ...]]:
             str(use.layer),
             visible(tr(use.gate)),
             f"{use.mean:.3f}",
-            f"{use.closed * 100:.1f} %",
-            f"{use.open * 100:.1f} %",
+            f"{use.closed:.1%}",
+            f"{use.open:.1%}",
         )

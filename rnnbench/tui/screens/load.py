@@ -88,6 +88,9 @@ class LoadScreen(PickScreen[Loaded]):
     def placeholder(self) -> str:
         return tr("a run's name, or the path of a TOML file")
 
+    def nothing_text(self) -> str:
+        return "" if is_path(self.typed) else super().nothing_text()
+
     def field(self) -> LineInput:
         return PathInput(placeholder=self.placeholder(), id="pick-filter", classes="pick-filter")
 
@@ -143,4 +146,4 @@ def _about(row: _Row) -> str:
     if row.config is None:
         return visible(row.problem)
     model = row.config.model
-    return f"{visible(row.config.corpus.file)}  {model.task}  {model.cell} {model.layers}x{model.hidden}"
+    return f"{visible(row.config.corpus.file)}  {model.task}  {model.in_short}"

@@ -86,7 +86,7 @@ class MachineScreen(PlaceScreen):
 
     ABOUT = (
         "What this machine has and does. CPU bars are the cores that may be used here. The CPU of a run is counted in "
-        "cores: 150 % are one and a half. Its memory is what it has in memory now. Of GPUs the driver is asked; a MIG "
+        "cores: 150% are one and a half. Its memory is what it has in memory now. Of GPUs the driver is asked; a MIG "
         "slice has no utilisation of its own, which is shown as n/a. Runs on another machine show its name for a "
         "process id."
     )

@@ -14,6 +14,7 @@ from rnnbench.tui.panes.bars import KeyLine
 from rnnbench.tui.panes.fields import LineInput
 from rnnbench.tui.panes.paragraph import Paragraph
 from rnnbench.tui.screens.dialog import DialogScreen
+from rnnbench.tui.words import tr
 from rnnbench.visible import visible
 
 Result = TypeVar("Result")
@@ -33,6 +34,10 @@ class PickScreen(DialogScreen[Result]):
     def searched(self, text: str) -> None:
         """Something else is in the field: list what fits, with `show_lines`."""
         raise NotImplementedError
+
+    def nothing_text(self) -> str:
+        """What stands in the list when nothing fits; nothing while there is nothing typed."""
+        return tr("nothing fits what is typed") if self.typed else ""
 
     def pointed_at(self, index: int) -> None:
         """The cursor is on another line."""
@@ -81,6 +86,8 @@ class PickScreen(DialogScreen[Result]):
         with self.prevent(OptionList.OptionHighlighted):
             options.clear_options()
             options.add_options([Option(line) for line in lines])
+            if not lines and (reason := self.nothing_text()):
+                options.add_option(Option(Content.styled(reason, "dim"), disabled=True))
             options.highlighted = min(cursor, len(lines) - 1) if lines else None
         if lines:
             self.pointed_at(min(cursor, len(lines) - 1))
@@ -98,7 +105,7 @@ class PickScreen(DialogScreen[Result]):
     def action_move(self, by: int) -> None:
         """Up and down the list, not beyond its ends."""
         options = self.query_one(OptionList)
-        if options.option_count:
+        if options.highlighted is not None:
             now = options.highlighted or 0
             options.highlighted = min(max(now + by, 0), options.option_count - 1)
 

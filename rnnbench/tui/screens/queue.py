@@ -14,14 +14,14 @@ from textual.content import Content
 from rnnbench.config import RunConfig
 from rnnbench.errors import RnnbenchError, UsageError
 from rnnbench.runs import queue_runner
-from rnnbench.runs.queue import HELD, STARTING, TAKEN, UNREADABLE, Added, Queue
-from rnnbench.runs.store import PAUSED, RUNNING
+from rnnbench.runs.queue import Added, Queue
 from rnnbench.tui import actions
 from rnnbench.tui.background import in_background
 from rnnbench.tui.cells import cell_len
 from rnnbench.tui.panes.paragraph import Paragraph
 from rnnbench.tui.preferences import preferences_of
 from rnnbench.tui.queue_rows import COLUMNS, STATE, QueueRow, QueueView, read_queue
+from rnnbench.tui.run_table import state_cell
 from rnnbench.tui.screens.base import PlaceScreen
 from rnnbench.tui.screens.confirm import ConfirmScreen
 from rnnbench.tui.screens.queueing import queued_text
@@ -30,8 +30,6 @@ from rnnbench.tui.words import tr
 from rnnbench.workspace import Workspace
 
 REFRESH_SECONDS, SLOW_SECONDS = 2.0, 10.0
-_STYLES = {RUNNING: "bold green", PAUSED: "bold yellow", STARTING: "green", HELD: "yellow"}
-_STYLES |= {TAKEN: "bold red", UNREADABLE: "bold red"}
 _NARROWEST = 6
 Offer = Callable[[], tuple[RunConfig, str]]
 
@@ -100,9 +98,22 @@ class QueueScreen(PlaceScreen):
         columns = [Column(title, max(width, _NARROWEST)) for title, width in zip(titles, widths, strict=True)]
         names = [row.name for row in view.rows]
         cursor = names.index(wanted) if wanted in names else self._table.cursor
+        self._table.tell_when_empty(self._empty_text())
         self._table.fill(columns, len(cells), lambda index: cells[index], cursor)
         self.query_one("#queue-title", Paragraph).show(Content.styled(_title(view), "bold"))
         self.show_keys()
+
+    def _empty_text(self) -> str:
+        """How a run gets into the queue."""
+        keys = actions.key_map_of(self)
+        start, add = keys.text(actions.by_id("start")), keys.text(actions.by_id("queue_form"))
+        here = tr("{add} puts the run of the form into the queue.", add=add)
+        queue = keys.text(actions.by_id("show_queue"))
+        there = tr(
+            "Opened on the workbench ({queue}), the queue takes the run of the form ({add}).", queue=queue, add=add
+        )
+        rule = tr("One device trains one run at a time: {start} on the workbench asks while one trains.", start=start)
+        return f"{here if self._offer is not None else there}\n{rule}"
 
     def _selected(self) -> QueueRow | None:
         rows, cursor = self._view.rows, self._table.cursor
@@ -198,8 +209,7 @@ class QueueScreen(PlaceScreen):
 
 def _cells(row: QueueRow, now: float) -> list[Cell]:
     return [
-        Cell(tr(text), _STYLES.get(text, "")) if title == STATE else Cell(text)
-        for title, text in zip(COLUMNS, row.cells(now), strict=True)
+        state_cell(text) if title == STATE else Cell(text) for title, text in zip(COLUMNS, row.cells(now), strict=True)
     ]
 
 
@@ -207,7 +217,7 @@ def _title(view: QueueView) -> str:
     """How many wait, and whether anybody starts them."""
     count = len(view.waiting)
     if not count:
-        return tr("Queue: nothing waits. a puts the run of the form into it; one device trains one run at a time.")
+        return tr("Queue: nothing waits")
     if view.is_held:
         return tr("Queue: {count} waiting, held", count=count)
     if not view.is_run:

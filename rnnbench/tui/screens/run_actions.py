@@ -20,6 +20,7 @@ from rnnbench.tui.screens.base import PlaceScreen
 from rnnbench.tui.screens.control import RunControl
 from rnnbench.tui.screens.entry import EntryScreen
 from rnnbench.tui.screens.export import ExportScreen, Target
+from rnnbench.tui.screens.looking import look_into
 from rnnbench.tui.terms import told_of
 from rnnbench.tui.words import tr
 from rnnbench.visible import visible
@@ -126,10 +127,8 @@ class RunActionsScreen(PlaceScreen):
 
     def action_inspect_run(self) -> None:
         """Look into the model of the selected run."""
-        from rnnbench.tui.screens.inspect import InspectScreen
-
         if run := self.selected():
-            self.app.push_screen(InspectScreen(self._store.workspace, run))
+            look_into(self, self._store.workspace, run)
 
     # Names, tags and notes
 

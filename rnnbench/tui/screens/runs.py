@@ -146,9 +146,25 @@ class RunsScreen(RunActionsScreen):
         self._wanted = None if self._wanted in names or self._complete else self._wanted
         self._draw(cursor)
 
+    def _empty_text(self) -> str:
+        """Why no run is listed, and what to do about it."""
+        keys = actions.key_map_of(self)
+        back, start = keys.text(actions.by_id("close")), keys.text(actions.by_id("start"))
+        if not self._whole:
+            return ""
+        if self._all:
+            return tr("No run has all of these words; {back} shows every run again.", back=back)
+        return tr(
+            "No runs yet. {back} leads back to the workbench: choose a text (1), look over the model (2), and {start} "
+            "starts a run.\nIt is listed here from then on, also when it has ended.",
+            back=back,
+            start=start,
+        )
+
     def _draw(self, cursor: int) -> None:
         columns = run_table.columns(self._widths, self._order, max(self.size.width, 1))
         maker = run_table.row_maker(self._rows, self._marked, columns[0].width)
+        self._table.tell_when_empty(self._empty_text())
         self._table.fill(columns, len(self._rows), maker, cursor)
         self._draw_title()
         self._selection_changed()
@@ -156,7 +172,7 @@ class RunsScreen(RunActionsScreen):
     def _draw_title(self) -> None:
         count = len(self._all)
         counted = tr("1 run") if count == 1 else tr("{count} runs", count=f"{count:,}")
-        parts = [tr("Runs: {counted}", counted=counted) if count else tr("There are no runs yet.")]
+        parts = [tr("Runs: {counted}", counted=counted) if count else tr("Runs")]
         if self._filter.text:
             parts.append(tr("{count} with {words}", count=f"{len(self._rows):,}", words=self._filter.text))
         parts += [tr("{count} marked", count=len(self._marked))] if self._marked else []

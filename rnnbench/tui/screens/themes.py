@@ -59,7 +59,7 @@ class ThemesScreen(DialogScreen[str]):
 def _descriptions() -> dict[str, str]:
     return {
         DARK: tr("light text on black"),
-        LIGHT: tr("dark text on light grey"),
+        LIGHT: tr("dark text on white"),
         SAFE_DARK: tr("dark, in colours that colour-blind eyes tell apart"),
         SAFE_LIGHT: tr("light, in colours that colour-blind eyes tell apart"),
         TERMINAL: tr("the sixteen colours and the background of the terminal"),

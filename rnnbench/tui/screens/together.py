@@ -12,14 +12,15 @@ from textual.content import Content
 from textual.widgets import Input
 
 from rnnbench.runs.comparing import Compared
-from rnnbench.runs.slashes import SampleRequest, describe, help_text, read_line
+from rnnbench.runs.slashes import Reply, SampleRequest, help_text, read_line
 from rnnbench.tui import actions
 from rnnbench.tui.panes.bars import KeyLine
 from rnnbench.tui.panes.paragraph import Paragraph
-from rnnbench.tui.panes.prompt import PromptInput
-from rnnbench.tui.panes.transcript import NOTE
-from rnnbench.tui.panes.voices import Speaker, Voice, Voices
+from rnnbench.tui.panes.prompt import PromptInput, placeholder
+from rnnbench.tui.panes.settings_line import SettingsLine
+from rnnbench.tui.panes.voices import Speaker, Voice, Voices, told_of_doing
 from rnnbench.tui.screens.dialog import DialogScreen
+from rnnbench.tui.screens.help import HelpScreen
 from rnnbench.tui.words import tr
 from rnnbench.visible import visible
 from rnnbench.workspace import Workspace
@@ -46,8 +47,9 @@ class TogetherScreen(DialogScreen[None]):
     def compose(self) -> ComposeResult:
         with Vertical(id="together"):
             yield Voices(self._workspace, [Speaker(run.name, run.task or _LANGUAGE_MODEL) for run in self._runs])
-            yield Paragraph(Content(""), id="together-settings")
-            yield PromptInput(self._workspace)
+            yield Paragraph(id="together-said")
+            yield SettingsLine(id="together-settings")
+            yield PromptInput(self._workspace, placeholder(self._settings.task))
         yield KeyLine()
 
     def on_mount(self) -> None:
@@ -64,6 +66,7 @@ class TogetherScreen(DialogScreen[None]):
         event.stop()
         prompt, line = self.query_one(PromptInput), event.value
         if not line.strip():
+            prompt.value = ""
             return
         if any(voice.busy for voice in self._voices) and not line.startswith("/"):
             self._show_settings(tr("still writing; Esc stops it"))
@@ -72,7 +75,10 @@ class TogetherScreen(DialogScreen[None]):
         prompt.value = ""
         reply = read_line(line, self._settings, _COMMANDS)
         self._settings = reply.settings
-        self._show_settings(reply.message)
+        self._show_settings(reply.message if reply.wrong else "")
+        self._obey(reply)
+
+    def _obey(self, reply: Reply) -> None:
         if reply.prompt is not None:
             for voice in self._voices:
                 voice.ask(replace(self._settings, prompt=reply.prompt))
@@ -80,11 +86,23 @@ class TogetherScreen(DialogScreen[None]):
             for voice in self._voices:
                 voice.transcript.clear()
         elif reply.action == "help":
-            self._voices[0].transcript.add(help_text(self._settings.task, _ABOUT_COMMANDS), NOTE)
+            self.app.push_screen(HelpScreen((actions.TOGETHER,), help_text(self._settings.task, _ABOUT_COMMANDS)))
+
+    @on(Voice.Moved)
+    def _voice_moved(self, event: Voice.Moved) -> None:
+        event.stop()
+        self._show_doing()
+
+    def _show_doing(self) -> None:
+        line = self.query_one("#together-settings", SettingsLine)
+        line.tell([tr("{count} compared", count=len(self._runs))], told_of_doing(self._voices), self._settings)
 
     def _show_settings(self, said: str = "") -> None:
-        line = Content.assemble((describe(self._settings), "dim"), (f"  {visible(said)}", "$text-warning"))
-        self.query_one("#together-settings", Paragraph).show(line)
+        """The settings, and above them what there is to say of the line that was entered."""
+        line = self.query_one("#together-said", Paragraph)
+        line.show(Content(visible(said)))
+        line.display = bool(said)
+        self._show_doing()
 
     def action_leave(self) -> None:
         """Stop the writing; when there is none, go back."""

@@ -19,8 +19,9 @@ from rnnbench.tui import actions
 from rnnbench.tui.actions import Action
 from rnnbench.tui.attachment import Attachment, JobEnded
 from rnnbench.tui.background import in_background
+from rnnbench.tui.fitting import middle_cut
 from rnnbench.tui.form import CORPUS
-from rnnbench.tui.messages import EventsArrived, StateChanged
+from rnnbench.tui.messages import EndGlanced, EventsArrived, StateChanged
 from rnnbench.tui.notifying import SeenTraining
 from rnnbench.tui.panes.bars import PaneTabs
 from rnnbench.tui.panes.corpora import CorporaPane
@@ -31,11 +32,13 @@ from rnnbench.tui.screens.arranging import ArrangingScreen
 from rnnbench.tui.screens.beside import QUEUE, START, BesideScreen
 from rnnbench.tui.screens.command import CommandScreen
 from rnnbench.tui.screens.experiment import ExperimentScreen
+from rnnbench.tui.screens.looking import look_into
 from rnnbench.tui.screens.queueing import QueueingScreen
 from rnnbench.tui.words import tr
 from rnnbench.visible import visible
 from rnnbench.workspace import Workspace
 
+_SHORT_NAME = 18  # cells of a name in a sentence that has to be read whole
 _ORDERLY = (ExitCode.DONE, ExitCode.HUNG_UP, ExitCode.INTERRUPTED, ExitCode.TERMINATED)
 
 
@@ -192,6 +195,11 @@ class WorkbenchScreen(ArrangingScreen, ExperimentScreen, QueueingScreen):
                 self._generate.take_task(task)
             self._summarise()
 
+    @on(EndGlanced)
+    def _end_glanced(self, event: EndGlanced) -> None:
+        if self._attached(event.run_name):
+            self._training.show_end(event.lines)
+
     @on(StateChanged)
     def _state_changed(self, event: StateChanged) -> None:
         if attachment := self._attached(event.run_name):
@@ -286,10 +294,11 @@ class WorkbenchScreen(ArrangingScreen, ExperimentScreen, QueueingScreen):
         begins = self._model.fill_to_train_on(name, config)
         self._activate(actions.MODEL)
         self._model.enter_budget()
+        short = middle_cut(visible(name), _SHORT_NAME)
         if begins:
-            said = tr("{name} has finished; this new run begins with its weights: set a budget, esc, s", name=name)
+            said = tr("this run begins with the weights of {name}: set a budget, esc, s", name=short)
         else:
-            said = tr("{name} has finished; this new run begins anew, as pairs must: set a budget, esc, s", name=name)
+            said = tr("pairs begin anew, with the choices of {name}: set a budget, esc, s", name=short)
         self.say(said)
 
     def action_show_samples(self) -> None:
@@ -303,14 +312,12 @@ class WorkbenchScreen(ArrangingScreen, ExperimentScreen, QueueingScreen):
 
     def action_inspect(self) -> None:
         """Look into the model of the open run, beginning with what it wrote last."""
-        from rnnbench.tui.screens.inspect import InspectScreen  # its table is not needed for the first screen
-
         if (attachment := self.attachment) is None:
             self.nothing(tr("no run is open"))
         else:
             last = attachment.progress.samples[-1:]
             text = last[0].prompt + last[0].text if last else ""
-            self.app.push_screen(InspectScreen(self._workspace, attachment.run, text))
+            look_into(self, self._workspace, attachment.run, text)
 
     def action_show_runs(self) -> None:
         """The list of runs; comes back with the name of one to open."""

@@ -5,8 +5,14 @@ from itertools import cycle
 
 _LEFT_DOTS, _RIGHT_DOTS = (0x40, 0x04, 0x02, 0x01), (0x80, 0x20, 0x10, 0x08)  # from the lowest dot to the highest
 DOTS_UP = 4  # of a braille character; an ASCII character is one dot
+_ASCII_CURVES = "*o+x#%@&"
 DASHES = ("1", "11111000", "1100", "111110011100", "100000", "111111111100")
 """How curves are broken up, dot by dot; the first is not."""
+
+
+def ascii_mark(number: int) -> str:
+    """What a curve is drawn with in ASCII."""
+    return _ASCII_CURVES[number % len(_ASCII_CURVES)]
 
 
 def _braille(left: int, right: int) -> str:
@@ -76,8 +82,10 @@ class Canvas:
         return self._mark if self._ascii else _BRAILLE[left][right]
 
 
-def sample(dash: int, width: int) -> str:
-    """A piece of a curve with that dash, as it is drawn."""
+def sample(dash: int, width: int, *, ascii: bool = False) -> str:
+    """A piece of a curve with that dash, as it is drawn; in ASCII a curve has a mark of its own and no dash."""
+    if ascii:
+        return ascii_mark(dash) * width
     canvas = Canvas(width, 1, dash=dash)
     for column in range(canvas.dots_across):
         canvas.fill(column, 1, 1)

@@ -84,7 +84,11 @@ class LearningCurve(Widget):
         beside: Callable[[float], str] | None = None,
     ) -> None:
         """Draw these, in another look if one is given, and paint the cells that are now different; nothing is painted
-        when none is. `beside` tells more about a step than the curves do, for the cross-hair."""
+        when none is. `beside` tells more about a step than the curves do, for the cross-hair. Over another axis the
+        whole is seen again."""
+        turned = look is not None and look.across != self.look.across
+        if turned:
+            self.reset()
         self.look = look or self.look
         self._beside = beside or _nothing
         known = self._envelopes
@@ -97,6 +101,8 @@ class LearningCurve(Widget):
         self._chart = replace(before, series=list(series), envelopes=envelopes, rules=rules, marks=[*marks, *broken])
         self._go_on()
         self._redraw()
+        if turned and self.has_focus:
+            self.toggle_cross_hair()
 
     def toggle_log(self) -> None:
         """Change between a logarithmic and a linear axis of perplexity."""

@@ -108,6 +108,7 @@ class ColouredText(ScrollView, can_focus=True):
         Binding("pagedown", "page(1)", show=False),
         Binding("home", "go(0)", show=False),
         Binding("end", "go(-1)", show=False),
+        Binding("enter", "screen.look", show=False),
     ]
 
     class Moved(Message):

@@ -1,16 +1,29 @@
 """A chart as rows of characters: legend, curves over level lines between two axes."""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 from rich.cells import cell_len, set_cell_size
 
+from rnnbench.tui.cells import cut
 from rnnbench.tui.widgets import scale as axes
 from rnnbench.tui.widgets.canvas import DASHES, DOTS_UP, Canvas, sample
 from rnnbench.tui.widgets.envelope import Column, Envelope, window_columns, window_extremes
-from rnnbench.tui.widgets.legend import Piece, last_values, legend, lines, steps_in, values_at
+from rnnbench.tui.widgets.legend import (
+    Brevity,
+    Piece,
+    last_values,
+    legend,
+    lines,
+    named,
+    shortened,
+    steps_in,
+    values_at,
+)
 from rnnbench.tui.widgets.parts import MUTED, PLAIN, Look, Mark, Row, Rule, Series
+from rnnbench.tui.widgets.rules import RulesIn, all_seen, rules_in, seen_rules, unseen_rules
 from rnnbench.tui.widgets.scale import Scale
 from rnnbench.tui.widgets.step_axis import step_axis
 from rnnbench.tui.widgets.window import WHOLE, View, Window
@@ -47,8 +60,10 @@ class Chart:
 
     @property
     def whole(self) -> Window:
-        """From step 0 to a round number not before the last."""
-        return Window(0.0, axes.round_up(max((item.steps[-1] for item in self.series if item.steps), default=0.0)))
+        """All there is: from step 0, or from near the first that is told, to a round number not before the last."""
+        told = [item.steps for item in self.series if item.steps]
+        first, last = min((steps[0] for steps in told), default=0.0), max((steps[-1] for steps in told), default=0.0)
+        return Window(*axes.axis_of_places(first, last, parts=self.look.parts))
 
     @property
     def window(self) -> Window:
@@ -122,16 +137,19 @@ def paint(chart: Chart, width: int, height: int) -> Picture:
     """The chart in `height` rows of at most `width` cells."""
     lowest = min((item.low for item in chart.envelopes), default=math.inf)
     if math.isinf(lowest) or width < _SMALLEST_WIDTH or height < _SMALLEST_HEIGHT:
-        return Picture(_without_curves(_head(chart, width), width, height, chart.empty if math.isinf(lowest) else ""))
+        head = _head(chart, width, all_seen(chart.rules))
+        return Picture(_without_curves(head, width, height, chart.empty if math.isinf(lowest) else ""))
     heads = 2 if chart.view.cross is not None and height >= _TALL else 1
-    scale = _scale(chart)
-    gutter = _gutter(scale, height - heads - 1, chart.look)
+    scale, rows = _scale(chart), height - heads - 1
+    row_of = partial(_row_of, scale=scale, height=rows, look=chart.look)
+    gutter, rules = _gutter(scale, rows, row_of, chart.look), rules_in(chart.rules, scale, row_of)
     indent, dots = cell_len(gutter[0]), 1 if chart.look.ascii else 2
     picture = Picture([], indent, width - indent, dots, chart.window)
-    top = [_head(chart, width)] if chart.view.cross is None else _heads_at(chart, picture, width, heads)
-    marks, ascii = _marks(chart), chart.look.ascii
-    foot = step_axis(tr(chart.look.across), chart.window, picture.columns, indent, marks, ascii=ascii)
-    return replace(picture, rows=[*top, *_body(chart, picture, scale, gutter), foot])
+    top = _heads_at(chart, picture, width, heads, rules) if chart.view.cross is not None else []
+    foot = step_axis(chart.look, chart.window, picture.columns, indent, _marks(chart))
+    return replace(
+        picture, rows=[*(top or [_head(chart, width, rules)]), *_body(chart, picture, scale, gutter, rules), foot]
+    )
 
 
 def _marks(chart: Chart) -> list[Mark]:
@@ -141,13 +159,19 @@ def _marks(chart: Chart) -> list[Mark]:
     return [replace(mark, step=min(mark.step, end)) if at_end else mark for mark in chart.marks]
 
 
-def _head(chart: Chart, width: int) -> Row:
+def _head(chart: Chart, width: int, rules: RulesIn) -> Row:
     """What there is to say of the curves while nothing is looked at closely."""
+    look = chart.look
     words = [(mark.words, mark.style) for mark in chart.marks if mark.words]
-    seen = [(_seen(chart.window, follows=chart.follows), "bold")] if chart.view.window else []
-    if chart.look.title:
-        return [*lines([*words, *seen, (set_cell_size(chart.look.title, width).rstrip(), MUTED)], width, 1)[0]]
-    return legend([*words, *seen, *last_values(chart.series, chart.rules, chart.look)], width)
+    words += [(_seen(chart.window, follows=chart.follows), "bold")] if chart.view.window else []
+    if look.title:
+        room = width - sum(cell_len(text) + 2 for text, _ in words)
+        return lines([*words, (cut(look.title, room), MUTED)] if room > 1 else words, width, 1)[0]
+
+    def told(brief: Brevity) -> list[Piece]:
+        return [*words, *last_values(chart.series, (), look, brief), *seen_rules(chart.rules, rules, look, brief)]
+
+    return legend([*shortened(told, width, 1), *unseen_rules(chart.rules, rules, look)], width)
 
 
 def _seen(window: Window, *, follows: bool) -> str:
@@ -155,14 +179,22 @@ def _seen(window: Window, *, follows: bool) -> str:
     return tr("{first}-{last}, following", first=ends[0], last=ends[1]) if follows else "-".join(ends)
 
 
-def _heads_at(chart: Chart, picture: Picture, width: int, count: int) -> list[Row]:
+def _heads_at(chart: Chart, picture: Picture, width: int, count: int, rules: RulesIn) -> list[Row]:
     """The values under the cross-hair, in so many lines."""
     assert chart.view.cross is not None
-    low, high = picture.span(picture.column(chart.view.cross))
-    place: list[Piece] = [(f"{tr(chart.look.across)} {steps_in(chart.series, low, high)}", "bold")]
+    look, (low, high) = chart.look, picture.span(picture.column(chart.view.cross))
+    name, number = tr(look.across), steps_in(chart.series, low, high)
+    place: list[Piece] = [(f"{number} {name}" if look.parts else f"{name} {number}", "bold")]
     place += [(tr("following"), "bold")] if chart.follows else []
     place += [(chart.beside, MUTED)] if chart.beside else []
-    rows = lines([*place, *values_at(chart.series, chart.rules, chart.look, low, high)], width, count)
+
+    values = values_at(chart.series, look, low, high)
+
+    def told(brief: Brevity) -> list[Piece]:
+        curves = named(chart.series, values, look, brief)
+        return [*place, *curves, *seen_rules(chart.rules, rules, look, brief)]
+
+    rows = lines([*shortened(told, width, count), *unseen_rules(chart.rules, rules, look)], width, count)
     return [*rows, *([] for _ in range(count - len(rows)))]
 
 
@@ -177,18 +209,18 @@ def _columns(chart: Chart, count: int) -> list[list[tuple[int, Column]]]:
     ]
 
 
-def _body(chart: Chart, picture: Picture, scale: Scale, gutter: list[str]) -> list[Row]:
+def _body(chart: Chart, picture: Picture, scale: Scale, gutter: list[str], rules: RulesIn) -> list[Row]:
     """The curves over the level lines, the labels of the axis at their left."""
     canvases, look = [], chart.look
     for index, columns in enumerate(_columns(chart, picture.columns * picture.dots)):
         series = chart.series[index]
-        mark = look.curve_mark(index)
+        mark = look.curve_mark(series.dash if series.sign else index)  # of a sign, also where not all are drawn
         canvas = Canvas(picture.columns, len(gutter), ascii=look.ascii, mark=mark, dash=series.dash)
         trace(canvas, columns, scale)
         canvases.append((canvas, series))
     cross = picture.column(chart.view.cross) if chart.view.cross is not None else -1
     below: _Cells = {cross: ("|" if look.ascii else "│", CROSS)} if 0 <= cross < picture.columns else {}
-    rows = _layered(_rule_rows(chart.rules, scale, len(gutter), look), below, canvases, picture.columns)
+    rows = _layered(_rule_rows(chart.rules, rules, len(gutter), look), below, canvases, picture.columns)
     return [[(text, MUTED), *row] for text, row in zip(gutter, rows, strict=True)]
 
 
@@ -217,14 +249,10 @@ def _without_curves(head: Row, width: int, height: int, text: str) -> list[Row]:
     return rows
 
 
-def _gutter(scale: Scale, height: int, look: Look) -> list[str]:
+def _gutter(scale: Scale, height: int, row_of: Callable[[float], int], look: Look) -> list[str]:
     """The labels of the perplexity axis, one string for each row, all of the same width, the axis itself included."""
     corner, tick = ("|", "+") if look.ascii else ("│", "┤")
-    labels: dict[int, str] = {}
-    for value in axes.ticks(scale, max(height // 2, 2)):
-        row = _row_of(value, scale, height, look)
-        if not {row - 1, row, row + 1} & labels.keys():
-            labels[row] = axes.label(value)
+    labels = {row: axes.label(value) for row, value in axes.tick_rows(scale, height, row_of).items()}
     wide = max(
         _NARROWEST_LABELS, cell_len(tr(look.across)) - 1, *map(len, labels.values())
     )  # the name below needs the room
@@ -241,12 +269,11 @@ def _row_of(value: float, scale: Scale, height: int, look: Look) -> int:
     return height - 1 - round(scale.place(value) * (dots * height - 1)) // dots
 
 
-def _rule_rows(rules: Sequence[Rule], scale: Scale, height: int, look: Look) -> list[_Cell]:
+def _rule_rows(rules: Sequence[Rule], placed: RulesIn, height: int, look: Look) -> list[_Cell]:
     """What each row is filled with where no curve passes."""
     fills: list[_Cell] = [(" ", PLAIN)] * height
-    for index, rule in enumerate(rules):
-        if 0 < rule.value < math.inf and scale.low <= rule.value <= scale.high:
-            fills[_row_of(rule.value, scale, height, look)] = (look.rule_mark(index), rule.style)
+    for row, indices in placed.rows.items():
+        fills[row] = (look.rule_mark(indices[-1]), rules[indices[-1]].style)
     return fills
 
 

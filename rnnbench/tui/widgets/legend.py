@@ -1,13 +1,13 @@
 """What stands above a chart: names with their values, the last ones or those under the cross-hair."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
-from rich.cells import cell_len
-
 from rnnbench.runs.figures import figure
+from rnnbench.tui.cells import cell_len, cut
+from rnnbench.tui.widgets.canvas import sample
 from rnnbench.tui.widgets.envelope import drawable
 from rnnbench.tui.widgets.parts import MUTED, PLAIN, Look, Row, Rule, Series, bisect_steps
 from rnnbench.tui.widgets.scale import step_text
@@ -31,10 +31,32 @@ class Reading:
     step: float
 
 
-def read(series: Series, low: float, high: float) -> Reading | None:
+@dataclass(frozen=True)
+class Brevity:
+    """How briefly things are named: the cells for the name of a curve that has a sign, and whether a level line has
+    its figure with all decimals."""
+
+    name: int = _NAME_LIMIT
+    decimals: bool = True
+
+
+FULL = Brevity()
+_EVER_BRIEFER = (FULL, Brevity(decimals=False), *(Brevity(name, decimals=False) for name in (24, 16, 12, 8, 0)))
+
+
+def shortened(told: Callable[[Brevity], list[Piece]], width: int, most: int) -> list[Piece]:
+    """What is told, as briefly as it must be to fit into so many lines; else as briefly as it can be."""
+    for brief in _EVER_BRIEFER:
+        pieces = told(brief)
+        if sum(map(len, lines(pieces, width, most, gaps=False))) == len(pieces):
+            break
+    return pieces
+
+
+def read(series: Series, low: float, high: float, *, bits: bool = False) -> Reading | None:
     """What a curve says from step `low` up to before `high`; None where it has not begun.
 
-    The mean is that of the logarithms: of perplexities, the perplexity of the mean loss.
+    The mean is that of the logarithms: of perplexities, the perplexity of the mean loss. Not so that of `bits`.
     """
     begin, end = bisect_steps(series, low), bisect_steps(series, high)
     count = end - begin
@@ -47,8 +69,8 @@ def read(series: Series, low: float, high: float) -> Reading | None:
     kept = [value for value in values if drawable(value)]
     if not kept:
         return Reading(values[-1], values[-1], values[-1], count, series.steps[end - 1])
-    mean = math.exp(fmean(map(math.log, kept))) if len(kept) > 1 else kept[0]
-    return Reading(mean, min(kept), max(kept), count, series.steps[end - 1])
+    mean = fmean(kept) if bits else math.exp(fmean(map(math.log, kept)))
+    return Reading(mean if len(kept) > 1 else kept[0], min(kept), max(kept), count, series.steps[end - 1])
 
 
 def reading_text(reading: Reading | None) -> str:
@@ -62,22 +84,29 @@ def reading_text(reading: Reading | None) -> str:
     return tr("{value} at {step}", value=figure(reading.value), step=step_text(reading.step))
 
 
-def last_values(series: Sequence[Series], rules: Sequence[Rule], look: Look) -> list[Piece]:
+def last_values(series: Sequence[Series], rules: Sequence[Rule], look: Look, brief: Brevity = FULL) -> list[Piece]:
     """The last value of every curve and the value of every rule."""
-    found = [
-        (look.curve_mark(index), item, figure(item.values[-1])) for index, item in enumerate(series) if item.values
-    ]
-    curves = [(f"{mark} {_name(item.name)} {value}", item.style) for mark, item, value in found]
-    return [*curves, *_rules(rules, look)]
+    texts = [figure(item.values[-1]) if item.values else "" for item in series]
+    curves = named(series, texts, look, brief)
+    return [*curves, *((rule_text(rule, look.rule_mark(index), brief), rule.style) for index, rule in enumerate(rules))]
 
 
-def values_at(series: Sequence[Series], rules: Sequence[Rule], look: Look, low: float, high: float) -> list[Piece]:
-    """The value of every curve from step `low` up to before `high`, and that of every rule."""
-    curves = [
-        (f"{look.curve_mark(index)} {_name(item.name)} {reading_text(read(item, low, high))}", item.style)
-        for index, item in enumerate(series)
-    ]
-    return [*curves, *_rules(rules, look)]
+def values_at(series: Sequence[Series], look: Look, low: float, high: float) -> list[str]:
+    """What every curve says from step `low` up to before `high`."""
+    return [reading_text(read(item, low, high, bits=look.bits)) for item in series]
+
+
+def named(series: Sequence[Series], texts: Sequence[str], look: Look, brief: Brevity) -> list[Piece]:
+    """What every curve says, with its name before it; nothing of one that says nothing."""
+    pairs = enumerate(zip(series, texts, strict=True))
+    return [(f"{_called(item, index, look, brief)} {text}", item.style) for index, (item, text) in pairs if text]
+
+
+def rule_text(rule: Rule, mark: str, brief: Brevity) -> str:
+    """A rule with its value: ╌ uniform 74.00."""
+    return " ".join(
+        filter(None, (mark, _name(rule.name), figure(rule.value) if brief.decimals else f"{rule.value:.3g}"))
+    )
 
 
 def steps_in(series: Sequence[Series], low: float, high: float) -> str:
@@ -88,11 +117,12 @@ def steps_in(series: Sequence[Series], low: float, high: float) -> str:
     return first if first == last else f"{first}-{last}"
 
 
-def _rules(rules: Sequence[Rule], look: Look) -> list[Piece]:
-    return [
-        (f"{look.rule_mark(index)} {_name(rule.name)} {figure(rule.value)}", rule.style)
-        for index, rule in enumerate(rules)
-    ]
+def _called(item: Series, index: int, look: Look, brief: Brevity) -> str:
+    """A curve by its sign and as much of its name as there is room for; by its dash, where it has no sign."""
+    if not item.sign:
+        mark = sample(item.dash, 3) if item.dash and not look.ascii else look.curve_mark(index)
+        return f"{mark} {_name(item.name)}"
+    return f"{item.sign} {cut(_name(item.name), brief.name)}".rstrip()
 
 
 def _name(name: str) -> str:
@@ -107,8 +137,8 @@ def legend(pieces: Sequence[Piece], width: int, head: str = "perplexity") -> Row
     return row
 
 
-def lines(pieces: Sequence[Piece], width: int, most: int) -> list[Row]:
-    """At most so many lines, at least one; what does not fit is left out."""
+def lines(pieces: Sequence[Piece], width: int, most: int, *, gaps: bool = True) -> list[Row]:
+    """At most so many lines, at least one; what does not fit is left out. Without `gaps` only the pieces."""
     rows: list[Row] = [[]]
     left = width
     for text, style in pieces:
@@ -117,6 +147,6 @@ def lines(pieces: Sequence[Piece], width: int, most: int) -> list[Row]:
             if len(rows) == most or cell_len(text) > width:
                 break
             rows, left, gap = [*rows, []], width, ""
-        rows[-1] += [(gap, PLAIN), (text, style)] if gap else [(text, style)]
+        rows[-1] += [(gap, PLAIN), (text, style)] if gap and gaps else [(text, style)]
         left -= cell_len(gap + text)
     return rows

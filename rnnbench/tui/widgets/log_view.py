@@ -80,6 +80,7 @@ class LogView(ScrollView, can_focus=True):
         self.following = True
         self._lines = LogLines()
         self._start = 0  # the first cell that is seen of each line
+        self._end: list[str] = []  # what will be the last lines
         self._filter: Finder | None = None
         self._search: Finder | None = None
         self._phrase = ""
@@ -129,9 +130,16 @@ class LogView(ScrollView, can_focus=True):
         if self._filter or self._search:
             self.post_message(self.Counted())
 
+    def show_end(self, lines: list[str]) -> None:
+        """Show these as the last lines, to whoever follows, until the lines before them have come; none ends that."""
+        if self._end != lines:
+            self._end = lines
+            self.refresh()
+
     def clear(self) -> None:
         """Forget every line, and follow again. A filter and a search stay, for the lines to come."""
         self._lines.clear()
+        self._end = []
         self._start, self._hit, self._eye = 0, None, None
         self._filter = Finder(self._lines, self._filter.condition) if self._filter else None
         self._look_for(self._phrase)
@@ -289,7 +297,7 @@ class LogView(ScrollView, can_focus=True):
     def action_shift(self, by: int) -> None:
         """Half a width to the side, no further than to the end of the longest line that is seen."""
         width, top = self.scrollable_content_region.width, self.scroll_offset.y
-        seen = [self._line(row) for row in range(top, top + self.scrollable_content_region.height)]
+        seen = [self._line(top + y) for y in range(self.scrollable_content_region.height)]
         most = max((cell_len(line) for line in seen), default=0) - width
         start = self._start + by * max(width // 2, 1)
         self._start = max(min(start, max(most, 0) if by > 0 else start), 0)
@@ -315,11 +323,19 @@ class LogView(ScrollView, can_focus=True):
     def render_line(self, y: int) -> Strip:
         """One visible row."""
         width, style = self.scrollable_content_region.width, self.rich_style
+        if self._end and self.following and self._filter is None:
+            return self._end_strip(y, width, style)
         row = self.scroll_offset.y + y
         line = self._line(row)
         text = part(line, self._start, width) if line else ""
         strip = Strip(_segments(text, style, list(self._marked(text, row)))).adjust_cell_length(width, style)
         return strip.apply_offsets(self._start, row)
+
+    def _end_strip(self, y: int, width: int, style: Style) -> Strip:
+        """One row of the lines that will be the last."""
+        index = len(self._end) - self.scrollable_content_region.height + y
+        text = part(self._end[index], self._start, width) if index >= 0 else ""
+        return Strip([Segment(text, style)]).adjust_cell_length(width, style)
 
     def _marked(self, text: str, row: int) -> Iterator[tuple[int, int, Style]]:
         """The parts of a row that stand out, as begin and end in characters and their style, the upper ones last."""

@@ -4,13 +4,14 @@ from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from rnnbench.tui.widgets.canvas import ascii_mark
 from rnnbench.tui.words import later
 
 Row = list[tuple[str, str]]
 """A line of a drawing: pieces of text, each with the name of its style."""
 
 PLAIN, MUTED = "", "axis"
-_ASCII_CURVES, _ASCII_RULES = "*o+x#%@&", "-=~"
+_ASCII_RULES = "-=~"
 _RULES = "╌┈┄"
 
 
@@ -59,17 +60,20 @@ class Mark:
 class Look:
     """How to draw: the perplexity axis logarithmic or not, with braille or with ASCII only.
 
-    A `title` stands above the curves in place of their legend; `across` names the axis below them.
+    A `title` stands above the curves in place of their legend; `across` names the axis below them, on which a place
+    has `parts` where it is no count, such as minutes. Of values in `bits` the mean is that of themselves.
     """
 
     log: bool = True
     ascii: bool = False
     title: str = ""
     across: str = later("step")
+    parts: bool = False
+    bits: bool = False
 
     def curve_mark(self, index: int) -> str:
         """The legend's sign for a curve; in ASCII also what it is drawn with."""
-        return _ASCII_CURVES[index % len(_ASCII_CURVES)] if self.ascii else "━"
+        return ascii_mark(index) if self.ascii else "━"
 
     def rule_mark(self, index: int) -> str:
         """What a rule is drawn with."""
