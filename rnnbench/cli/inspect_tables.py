@@ -59,7 +59,7 @@ def gates(subject: "Subject", wanted: "Wanted") -> None:
         output.json_data({**head(subject), "what": "gates", "gates": [asdict(use) for use in found]})
         return
     rows = [
-        [str(use.layer), use.gate, f"{use.mean:.3f}", f"{use.closed * 100:.1f} %", f"{use.open * 100:.1f} %"]
+        [str(use.layer), use.gate, f"{use.mean:.3f}", f"{use.closed * 100:.1f}%", f"{use.open * 100:.1f}%"]
         for use in found
     ]
     _table(["layer", "gate", "mean", "below 0.1", "above 0.9"], rows)

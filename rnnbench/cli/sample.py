@@ -224,6 +224,6 @@ def _fill(model: "LoadedModel", asked: Asked, shown: Shown) -> None:
             record = {"schema_version": output.SCHEMA_VERSION, "prompt": prompt, **asdict(filling)}
             output.data(json_module.dumps({**record, **shown.origin.record()}, ensure_ascii=False))
         elif output.is_terminal():
-            output.data(f"{filling.probability * 100:5.1f} %  {visible(filling.text)}")
+            output.data(f"{filling.probability * 100:5.1f}%  {visible(filling.text)}")
         else:
             output.data(f"{visible(filling.text)}\t{filling.probability:.6g}")

@@ -54,7 +54,7 @@ def figure_text(name: str, value: float) -> str:
     kind = _KINDS.get(name)
     if kind is None:
         return f"{visible(name.replace('_', ' '), limit=40)} {value:.4g}"
-    return f"{kind.label} {value * 100:.1f} %" if kind.share else f"{kind.label} {value:.1f}"
+    return f"{kind.label} {value * 100:.1f}%" if kind.share else f"{kind.label} {value:.1f}"
 
 
 def figure_texts(figures: Mapping[str, float]) -> list[str]:

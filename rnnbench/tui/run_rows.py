@@ -17,7 +17,7 @@ from rnnbench.visible import visible
 NAME, STATE, STEP, PERPLEXITY = later("name"), later("state"), later("step"), later("perplexity")
 BITS, AGE, TAGS, MODEL = later("bits/char"), later("age"), later("tags"), later("model")
 PSEUDO, CORPUS = later("pseudo-ppl"), later("corpus")
-COLUMNS = (NAME, STATE, STEP, PERPLEXITY, BITS, AGE, TAGS, MODEL, PSEUDO, CORPUS)
+COLUMNS = (NAME, STATE, STEP, PERPLEXITY, BITS, AGE, TAGS, MODEL, CORPUS, PSEUDO)
 NUMBERS = frozenset({STEP, PERPLEXITY, BITS, AGE, PSEUDO})
 UNKNOWN = "-"
 _CELL_CHARACTERS = 64
@@ -69,8 +69,8 @@ class RunRow:
             age(now, self.changed),
             " ".join(self.tags) or UNKNOWN,
             self.model,
-            _figure(self.pseudo_perplexity),
             self.corpus,
+            _figure(self.pseudo_perplexity),
         )
         return tuple(visible(text, limit=_CELL_CHARACTERS) for text in texts)
 

@@ -68,7 +68,7 @@ def place_title(place: str) -> str:
 
 
 def measured(text: str) -> str:
-    """A text of runs.figures.figure_text, such as accuracy at 1 61.2 %, with its name in the user's language."""
+    """A text of runs.figures.figure_text, such as accuracy at 1 61.2%, with its name in the user's language."""
     name = next((name for name in BESIDE_LOSS if text.startswith(f"{name} ")), "")
     return tr(name) + text[len(name) :] if name else text
 

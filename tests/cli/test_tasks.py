@@ -68,7 +68,7 @@ def test_a_cloze_run_is_told_with_its_own_words(runs):
     assert len(lines) >= 3 and all("pseudo-perplexity" in line for line in lines)
     assert not any("perplexity" in line.replace("pseudo-perplexity", "") for line in lines)
     (last,) = [line for line in lines if line.startswith("test ")]
-    assert "accuracy at 1 " in last and " %" in last and "bits/character" not in last
+    assert "accuracy at 1 " in last and "%  " in last and "bits/character" not in last
     assert any(line.startswith("sample at step 60: ") and " -> " in line for line in runs.told["gaps"])
 
 

@@ -11,10 +11,10 @@ SCORE = Score(loss_nats=0.0, tokens_scored=10, tokens_total=10, characters=10, b
 @pytest.mark.parametrize(
     ("name", "value", "text"),
     [
-        ("accuracy_at_1", 0.612, "accuracy at 1 61.2 %"),
+        ("accuracy_at_1", 0.612, "accuracy at 1 61.2%"),
         ("bleu", 23.14, "BLEU 23.1"),
-        ("length_match", 0.996, "length match 99.6 %"),
-        ("position_repeat", 0.0, "position repeat 0.0 %"),
+        ("length_match", 0.996, "length match 99.6%"),
+        ("position_repeat", 0.0, "position repeat 0.0%"),
         ("new_thing\x1b[2J", 0.25, "new thing␛[2J 0.25"),
     ],
 )

@@ -329,7 +329,7 @@ def bench(workspace: Workspace) -> Callable[..., Any]:
     async def open_bench(size: tuple[int, int] = WIDE, run: str | None = None) -> AsyncIterator[Bench]:
         app = WorkbenchApp(workspace, run)
         async with app.run_test(size=size, notifications=True) as pilot:
-            await pilot.pause()
+            await app._press_keys(())
             yield Bench(app, pilot)
 
     return open_bench

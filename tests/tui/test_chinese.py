@@ -41,7 +41,7 @@ def test_words_from_below_become_sentences():
     """What the runs say of themselves is looked up as a whole; what is unknown stays as it is."""
     assert told_of("r", "is not training") == "r 不在训练"
     assert told_of("r", "is on the moon") == "r is on the moon"
-    assert measured("accuracy at 1 61.2 %") == "前 1 准确率 61.2 %"
+    assert measured("accuracy at 1 61.2%") == "前 1 准确率 61.2%"
     assert measured("BLEU 23.1") == "BLEU 23.1"
 
 

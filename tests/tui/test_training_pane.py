@@ -164,7 +164,7 @@ async def test_a_cloze_run_has_no_perplexity(bench, make_run, script):
     sample = SampleDrawn(step=60, prompt="a_c", text="\nabc  (51.0%)")
     make_run("r", begun, *(script.step(number, 2.0) for number in range(1, 61)), score, sample, script.finished(60))
     async with bench(script.WIDE) as it:
-        await it.see("best validation pseudo-perplexity 4.500", "best accuracy at 1 61.2 %", "a_c -> abc")
+        await it.see("best validation pseudo-perplexity 4.500", "best accuracy at 1 61.2%", "a_c -> abc")
         head = script.widget_text(it.screen.query_one("#training-head"))
         assert "bits/character" not in head and "5-gram 6" not in shown(it, script, LearningCurve)
         assert shown(it, script, PerplexitySparkline).startswith("pseudo-perplexity ")

@@ -1,6 +1,6 @@
 """The corpora pane: which texts there are, what is in the one under the cursor, which one is chosen."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
@@ -13,7 +13,6 @@ from textual.events import Resize
 from textual.message import Message
 from textual.widget import Widget
 from textual.widgets import Input, OptionList
-from textual.widgets.option_list import Option
 
 from rnnbench.config import CorpusConfig, TextConfig
 from rnnbench.errors import RnnbenchError
@@ -28,6 +27,7 @@ from rnnbench.tui.panes.paragraph import Paragraph
 from rnnbench.tui.panes.path_input import PathInput, absolute
 from rnnbench.tui.panes.scrolled import ScrolledContent
 from rnnbench.tui.preferences import preferences_of
+from rnnbench.tui.widgets.option_lines import exchange
 from rnnbench.tui.words import tr
 from rnnbench.visible import visible
 from rnnbench.workspace import Workspace
@@ -86,7 +86,7 @@ class CorporaPane(Pane):
 
     def compose(self) -> ComposeResult:
         yield Paragraph(id="corpus-header")
-        yield OptionList(*self._options(), id="corpus-list", markup=False, compact=True)
+        yield OptionList(*self._lines(), id="corpus-list", markup=False, compact=True)
         yield PathInput(placeholder=tr("add by path (a)"), id="corpus-path")
         yield Paragraph(id="corpus-problem")
         yield ScrolledContent(id="corpus-details")
@@ -122,9 +122,9 @@ class CorporaPane(Pane):
 
     # The list
 
-    def _options(self) -> Iterable[Option]:
+    def _lines(self) -> Iterator[Content]:
         shown = corpus_rows.columns([path.name for path in self._paths], self._list_width)
-        return (Option(corpus_rows.line(self._row(path), shown)) for path in self._paths)
+        return (corpus_rows.line(self._row(path), shown) for path in self._paths)
 
     @property
     def _list_width(self) -> int:
@@ -149,12 +149,7 @@ class CorporaPane(Pane):
         return {None: "", 0: tr("empty")}.get(_size_of(path), tr("unreadable"))
 
     def _redraw_list(self) -> None:
-        options = self.query_one(OptionList)
-        highlighted = options.highlighted
-        with self.prevent(OptionList.OptionHighlighted):
-            options.clear_options()
-            options.add_options(self._options())
-            options.highlighted = highlighted
+        exchange(self.query_one(OptionList), list(self._lines()))
         shown = corpus_rows.columns([path.name for path in self._paths], self._list_width)
         self.query_one("#corpus-header", Paragraph).show(corpus_rows.header(shown) if self._paths else Content(""))
 

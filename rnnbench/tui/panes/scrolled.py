@@ -7,6 +7,8 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 from textual.visual import Visual
 
+from rnnbench.tui.widgets.virtual_size import fit
+
 
 class ScrolledContent(ScrollView, can_focus=True):
     """Plain content, never markup. Another content is another picture, not another layout of the screen, unless the
@@ -58,15 +60,9 @@ class ScrolledContent(ScrollView, can_focus=True):
                 self.refresh(Region(0, y - scrolled, self.size.width, 1))
 
     def _fit(self, size: Size) -> None:
-        needed = size.height > self.scrollable_content_region.height
         last = max(size.height - self.scrollable_content_region.height, 0)
         self.scroll_target_y = min(self.scroll_target_y, last)  # the next key scrolls from there
-        if needed != self.show_vertical_scrollbar:
-            self.virtual_size = size  # which lays the screen out again
-            return
-        self.set_reactive(ScrollView.virtual_size, size)
-        if needed:
-            self.vertical_scrollbar.window_virtual_size = size.height
+        fit(self, size)
         self.scroll_y = min(self.scroll_y, self.max_scroll_y)
 
     def render_line(self, y: int) -> Strip:

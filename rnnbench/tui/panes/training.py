@@ -193,7 +193,7 @@ class TrainingPane(Pane, CurveKeys):
     def _show_curves(self) -> None:
         if self._attachment is None:
             self.query_one(LearningCurve).show([], [])
-            self.query_one(PerplexitySparkline).show([])
+            self.query_one(PerplexitySparkline).show([], "")
             return
         training, validation = self._attachment.training, self._attachment.validation
         series = [

@@ -12,6 +12,7 @@ from textual.strip import Strip
 
 from rnnbench.tui.cells import cut, wrap
 from rnnbench.tui.fitting import GAP, as_many, hanging
+from rnnbench.tui.widgets.virtual_size import fit
 from rnnbench.tui.words import tr
 from rnnbench.visible import visible
 
@@ -177,7 +178,7 @@ class Transcript(ScrollView, can_focus=True):
 
     def _grown(self) -> None:
         follow = self.scroll_offset.y >= self.max_scroll_y - 1
-        self.virtual_size = Size(self._width, len(self._rows))
+        fit(self, Size(self._width, len(self._rows)))
         if follow:
             self.follow()
         self.refresh()

@@ -18,6 +18,7 @@ from textual.strip import Strip
 
 from rnnbench.tui.widgets.log_lines import LogLines
 from rnnbench.tui.widgets.log_search import Condition, Finder, phrase_of, places, words_of
+from rnnbench.tui.widgets.virtual_size import fit
 from rnnbench.visible import visible
 
 MAX_LINES = 1_000_000
@@ -281,14 +282,8 @@ class LogView(ScrollView, can_focus=True):
         return excess + _SLACK if excess > 0 else 0
 
     def _fit(self) -> None:
-        """Tell Textual the size of it all. Where only the scroll bar has to know, the screen is not laid out again:
-        that would paint every scroll bar on it."""
-        room, size = self.scrollable_content_region, Size(self.scrollable_content_region.width, self.shown_count)
-        if self.following and self.show_vertical_scrollbar and size.height >= self.virtual_size.height > room.height:
-            self.set_reactive(ScrollView.virtual_size, size)
-            self.vertical_scrollbar.window_virtual_size = size.height
-        else:
-            self.virtual_size = size
+        """Tell Textual the size of it all."""
+        fit(self, Size(self.scrollable_content_region.width, self.shown_count))
 
     def action_scroll_end(self) -> None:
         """To the end at once: an animation would never catch up with a growing log."""

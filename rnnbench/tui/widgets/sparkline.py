@@ -53,13 +53,13 @@ class PerplexitySparkline(Widget):
     ) -> None:
         super().__init__(name=name, id=id, classes=classes)
         self.ascii = ascii
-        self.label = _LABEL
+        self.label = ""
         self.text = ""
         self._values: Sequence[float] = ()
         self._envelope = Envelope()
 
     def show(self, values: Sequence[float], label: str = _LABEL) -> None:
-        """Show a history of perplexities, or of what the label says. Pass the same growing sequence again: only new
+        """Show a history of perplexities, or of what the label says; without a label an empty one is an empty line. Pass the same growing sequence again: only new
         points are read."""
         self._values, self.label = values, label
         self._envelope.follow(range(len(values)), values)
@@ -82,7 +82,7 @@ class PerplexitySparkline(Widget):
     def _line(self, width: int) -> str:
         points = len(self._values)
         if not points:
-            return tr("{name}: no steps yet", name=self.label)
+            return tr("{name}: no steps yet", name=self.label) if self.label else ""
         value = f" {figure(self._values[-1])}"
         room = width - cell_len(self.label) - 1 - len(value)
         if room < 1:

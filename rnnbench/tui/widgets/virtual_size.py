@@ -1,0 +1,19 @@
+"""How a view that draws its own rows tells Textual how many there are."""
+
+from textual.geometry import Size
+from textual.scroll_view import ScrollView
+
+
+def fit(view: ScrollView, size: Size) -> None:
+    """Have a view scroll over rows of this size, in cells.
+
+    Textual lays the whole screen out, and paints every scroll bar on it, for each new size. Only a scroll bar that
+    comes or goes asks for that; where one stays, it alone has to know.
+    """
+    needed = size.height > view.scrollable_content_region.height
+    if needed != view.show_vertical_scrollbar:
+        view.virtual_size = size
+        return
+    view.set_reactive(ScrollView.virtual_size, size)
+    if needed:
+        view.vertical_scrollbar.window_virtual_size = size.height
