@@ -41,7 +41,7 @@ def test_a_falling_perplexity_in_ascii():
     """Legend, logarithmic axis, curves over rules, steps below: the whole picture without braille."""
     series = [_series(FALLING), _series([300.0, 60.0, 20.0], "validation", 80)]
     assert _picture(series, [Rule("uniform", 900.0, "b")]) == _art("""
-* train 8.722  o validation 20.00
+* train 8.722  o validation 20.00  - uniform
  1k +--***----------------------------------
     |    *****
     |        ****ooo

@@ -163,7 +163,8 @@ class RunActionsScreen(PlaceScreen):
     def action_tag_run(self) -> None:
         """Ask for the tags."""
         if (run := self.selected()) and (row := self.selected_row()):
-            note = tr("Words with blanks between them. Here too: {tags}", tags=" ".join(self.known_tags()) or "-")
+            known = " ".join(self.known_tags())
+            note = tr("Words with blanks between them.") + (" " + tr("In use: {tags}", tags=known) if known else "")
             title = tr("Tags of {name}", name=run.name)
             dialog = EntryScreen(title, " ".join(row.tags), note, _tags_problem)
             self.app.push_screen(dialog, partial(self._tag, run, row.tags))

@@ -33,15 +33,20 @@ class Reading:
 
 @dataclass(frozen=True)
 class Brevity:
-    """How briefly things are named: the cells for the name of a curve that has a sign, and whether a level line has
-    its figure with all decimals."""
+    """How briefly things are named: the cells for the name of a curve that has a sign; whether a level line has its
+    figure, which the axis tells too, and with all decimals."""
 
     name: int = _NAME_LIMIT
     decimals: bool = True
+    figures: bool = True
 
 
 FULL = Brevity()
-_EVER_BRIEFER = (FULL, Brevity(decimals=False), *(Brevity(name, decimals=False) for name in (24, 16, 12, 8, 0)))
+_EVER_BRIEFER = (
+    FULL,
+    Brevity(decimals=False),
+    *(Brevity(name, decimals=False, figures=False) for name in (_NAME_LIMIT, 24, 16, 12, 8, 0)),
+)
 
 
 def shortened(told: Callable[[Brevity], list[Piece]], width: int, most: int) -> list[Piece]:
@@ -104,9 +109,8 @@ def named(series: Sequence[Series], texts: Sequence[str], look: Look, brief: Bre
 
 def rule_text(rule: Rule, mark: str, brief: Brevity) -> str:
     """A rule with its value: ╌ uniform 74.00."""
-    return " ".join(
-        filter(None, (mark, _name(rule.name), figure(rule.value) if brief.decimals else f"{rule.value:.3g}"))
-    )
+    value = figure(rule.value) if brief.decimals else f"{rule.value:.3g}"
+    return " ".join(filter(None, (mark, _name(rule.name), value if brief.figures else "")))
 
 
 def steps_in(series: Sequence[Series], low: float, high: float) -> str:
@@ -130,7 +134,9 @@ def _name(name: str) -> str:
 
 
 def legend(pieces: Sequence[Piece], width: int, head: str = "perplexity") -> Row:
-    """One line; what does not fit is left out from the end, and so is the word at the head."""
+    """One line; what does not fit is left out from the end, and so is the word at the head. Empty for nothing."""
+    if not pieces:
+        return []
     row, head = lines(pieces, width, 1)[0], tr(head)
     if sum(cell_len(text) + len(_GAP) for text, _ in pieces) + cell_len(head) <= width:
         row = [(head + _GAP, MUTED), *row]

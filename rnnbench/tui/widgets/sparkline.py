@@ -59,8 +59,8 @@ class PerplexitySparkline(Widget):
         self._envelope = Envelope()
 
     def show(self, values: Sequence[float], label: str = _LABEL) -> None:
-        """Show a history of perplexities, or of what the label says; without a label an empty one is an empty line. Pass the same growing sequence again: only new
-        points are read."""
+        """Show a history of perplexities, or of what the label says; without a label an empty one is an empty line.
+        Pass the same growing sequence again: only new points are read."""
         self._values, self.label = values, label
         self._envelope.follow(range(len(values)), values)
         self._redraw()
