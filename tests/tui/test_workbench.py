@@ -6,6 +6,7 @@ import signal
 import time
 
 import pytest
+from textual.widget import Widget
 from textual.widgets import Input, Static
 
 from rnnbench.errors import UsageError
@@ -14,9 +15,10 @@ from rnnbench.runs.store import RunStore
 from rnnbench.tui import actions
 from rnnbench.tui.app import farewell, run_workbench
 from rnnbench.tui.background import in_background
+from rnnbench.tui.panes.fields import FieldRow
 from rnnbench.tui.panes.model import ModelPane
 from rnnbench.tui.panes.training import TrainingPane
-from rnnbench.tui.preferences import LIGHT
+from rnnbench.tui.preferences import LIGHT, TERMINAL
 
 PANES = ("corpora", "model", "training", "generate")
 
@@ -297,6 +299,29 @@ async def test_idle_workbench_paints_nothing(bench, make_run, script, monkeypatc
         monkeypatch.setattr(it.app, "_display", lambda screen, renderable: written.append(renderable))
         await it.pilot.pause(1.2)
         assert written == []
+
+
+async def test_entering_a_pane_paints_no_field_that_does_not_change(bench, script, monkeypatch):
+    """Of a pane that becomes the active one its edges are painted, in the style of the theme, and what has the focus."""
+    painted = []
+    monkeypatch.setattr(FieldRow, "render_line", lambda row, y: painted.append(row) or Widget.render_line(row, y))
+    async with bench(script.WIDE) as it:
+        await it.keys("f1")
+        await it.until(lambda: painted)
+        painted.clear()
+        await it.keys("f2", "f1")
+        assert not painted
+        model, corpora = it.screen.pane("model"), it.screen.pane("corpora")
+        for pane, other in ((model, corpora), (corpora, model)):
+            await it.keys(f"f{pane.number}")
+            assert _edge_styles(it, pane) != _edge_styles(it, other)
+        it.app.show_theme(TERMINAL)
+        await it.until(lambda: any(style.reverse for style in _edge_styles(it, corpora)))
+
+
+def _edge_styles(it, pane):
+    strip = it.app.screen._compositor.render_strips()[pane.region.y].crop(pane.region.x, pane.region.right)
+    return {segment.style for segment in strip}
 
 
 async def test_training_pane_is_the_one_that_is_attached(bench, make_run, script):
