@@ -2,6 +2,7 @@
 
 import re
 
+LINE_END = "↵"  # where a text stands in one line: more fonts draw it than the control picture
 _C0_PICTURES = {code: 0x2400 + code for code in range(0x20)} | {0x7F: 0x2421}
 _C1_ESCAPES = {code: f"\\x{code:02x}" for code in range(0x80, 0xA0)}
 # Explicit directional formatting can make a line read other than it is; each is shown by its code point.

@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from rnnbench.runs.ramp import LINE_END, RAMP, Combine, Scale, ink
-from rnnbench.visible import visible
+from rnnbench.runs.ramp import RAMP, Combine, Scale, ink
+from rnnbench.visible import LINE_END, visible
 
 
 @dataclass(frozen=True)

@@ -29,7 +29,7 @@ from rnnbench.runs.figures import (
     perplexity_name,
     score_text,
 )
-from rnnbench.visible import visible
+from rnnbench.visible import LINE_END, visible
 
 _LINES_PER_RUN = 30
 _LONGEST_INTERVAL = 100
@@ -208,7 +208,8 @@ def _plain(event: Event, task: str) -> list[str]:
         case SampleDrawn(step=step, prompt=prompt, text=text):
             if task in (CLOZE, SEQ2SEQ):  # a filled text, or an answer, does not go on from its prompt
                 text = f" -> {text.lstrip()}"
-            return [f"sample at step {step}: {visible(prompt + text, limit=_SAMPLE_CHARACTERS)}"]
+            written = (prompt + text).replace("\n", LINE_END)
+            return [f"sample at step {step}: {visible(written, limit=_SAMPLE_CHARACTERS)}"]
         case CheckpointSaved() | RunPaused() | RunContinued():
             return [_stood(event)]
         case Warned(message=message):

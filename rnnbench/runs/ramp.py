@@ -4,7 +4,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 LEVELS = 10
-LINE_END = "↵"  # more fonts draw it than the control picture
 # Blue to yellow through grey, each step lighter than the one before: the order survives every kind of colour
 # blindness and a black-and-white print (after Nunez, Anderton and Renslow 2018, "cividis"), in the xterm palette.
 RAMP = (17, 18, 60, 242, 244, 246, 144, 186, 227, 230)

@@ -3,10 +3,9 @@
 from pathlib import Path
 
 from rnnbench.config import RunConfig
-from rnnbench.runs.ramp import LINE_END
 from rnnbench.text import sources
 from rnnbench.text.sources import Source
-from rnnbench.visible import visible
+from rnnbench.visible import LINE_END, visible
 from rnnbench.workspace import Workspace
 
 OPENING = 600  # characters: an excerpt, and what is offered when there is no sample

@@ -226,7 +226,7 @@ def test_the_other_events_in_a_line(
 def test_a_sample_of_any_length_is_one_line(make_event: MakeEvent) -> None:
     """Line ends are pictures and the length is capped."""
     (line,) = told(make_event(SampleDrawn, text="a\nb" * 5000))
-    assert "a␊b" in line
+    assert "a↵b" in line
     assert len(line) < 5000
 
 

@@ -4,10 +4,10 @@ from dataclasses import dataclass
 
 from rnnbench.metrics import perplexity
 from rnnbench.runs.figures import figure
-from rnnbench.runs.ramp import LINE_END
 from rnnbench.tui.fitting import GAP
 from rnnbench.tui.messages import AnswersEnded, NoveltyMeasured, SampleBegun, SampleEnded
 from rnnbench.tui.words import tr
+from rnnbench.visible import LINE_END
 
 _TOLD = (4, 8)
 """The n-grams that are told of: shorter ones are almost never new, and longer ones almost always."""

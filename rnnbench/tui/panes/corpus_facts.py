@@ -10,7 +10,7 @@ from rnnbench.text.descriptions import CorpusDescription
 from rnnbench.tui.describer import Described, Reading
 from rnnbench.tui.panes.paragraph import filled
 from rnnbench.tui.words import later, tr
-from rnnbench.visible import visible
+from rnnbench.visible import LINE_END, visible
 
 _GAP = "  "
 
@@ -148,7 +148,7 @@ def _titled(title: str, items: Sequence[Content]) -> Iterable[Content]:
 
 
 def _symbol(token: str) -> str:
-    return {" ": "␣", "\n": "↵"}.get(token, visible(token))
+    return {" ": "␣", "\n": LINE_END}.get(token, visible(token))
 
 
 def opening(text: str) -> Iterable[Content]:

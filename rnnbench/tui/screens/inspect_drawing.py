@@ -17,7 +17,7 @@ from rnnbench.tui.fitting import GAP, as_many, middle_cut
 from rnnbench.tui.inspector import Activity, Alternative, Followed, Follower, Gates, Reading, Search, Token
 from rnnbench.tui.widgets.coloured_text import Coloured
 from rnnbench.tui.words import later, tr
-from rnnbench.visible import visible
+from rnnbench.visible import LINE_END, visible
 
 TEXT, UNITS, GATES = "text", "units", "gates"
 BITS = Scale(0.0, 1.0)
@@ -142,7 +142,7 @@ def _bar(alternative: Alternative, token: Token, width: int) -> Content:
 
 def quoted(text: str) -> str:
     """A token of a table: harmless, and blanks can be seen; a line end as in the text."""
-    shown = visible(text.replace("\n", ramp.LINE_END))
+    shown = visible(text.replace("\n", LINE_END))
     return cut(f"'{shown}'", 3 * _NAME)
 
 

@@ -19,7 +19,7 @@ from textual.strip import Strip
 
 from rnnbench.runs import ramp
 from rnnbench.runs.ramp import Combine, Scale
-from rnnbench.visible import visible
+from rnnbench.visible import LINE_END, visible
 
 _POORER = (None, "standard")  # colour systems in which some levels would look the same
 _LINES = re.compile(r"\n|[^\n]+")
@@ -61,7 +61,7 @@ def lay_out(coloured: Coloured, width: int) -> list[list[Cells]]:
     lines: list[list[Cells]] = [[]]
     used = 0
     for cells in _pieces(coloured, max(width, 2)):
-        if lines[-1] and (used + cells.width > width or lines[-1][-1].text == ramp.LINE_END):
+        if lines[-1] and (used + cells.width > width or lines[-1][-1].text == LINE_END):
             lines.append([])
             used = 0
         lines[-1].append(cells)
@@ -74,7 +74,7 @@ def _pieces(coloured: Coloured, width: int) -> Iterator[Cells]:
     for token, text, value in _joined(coloured):
         level = coloured.scale.level(value)
         for part in _LINES.findall(text):
-            shown = ramp.LINE_END if part == "\n" else visible(part)
+            shown = LINE_END if part == "\n" else visible(part)
             for piece in chop_cells(shown, width):
                 yield Cells(piece, cell_len(piece), token, level)
 
