@@ -172,18 +172,23 @@ class Narrator:
 def last_lines(started: Event | None, ending: Iterable[Event]) -> list[str]:
     """What the end of a log says, word for word as a `Narrator` tells it that has read all of the log.
 
-    `started` is the last start of the run before `ending`; between them there may be any number of events.
+    `started` is the last start of the run before `ending`, without which nothing is told; between them there may be
+    any number of events.
     """
-    narrator, lines, sure = Narrator(), list[str](), False
+    narrator, lines, sure, phase = Narrator(), list[str](), False, ""
     if started is not None:
         narrator.tell(started)
     for event in ending:
         told = narrator.tell(event)
+        if isinstance(event, RunStarted):
+            started = event
+        if isinstance(event, Prepared) and event.done and not lines:
+            phase = event.phase  # began before: how long ago is not known
         if isinstance(event, StepDone) and told and not sure:
             lines, sure = [], True  # a mean of losses that were not all read
-            continue
+        elif started is not None and not (isinstance(event, Prepared) and event.phase == phase):
+            lines += told
         sure = sure or isinstance(event, RunResumed)
-        lines += told
     return lines
 
 

@@ -53,8 +53,10 @@ class RunFeed:
     def _glance(self) -> None:
         """Post the end of a log that takes a while to read."""
         with contextlib.suppress(OSError):
-            if self.run.events_file.stat().st_size > LONG:
-                post(self._target, EndGlanced(self.run.name, last_lines(*read_end(self.run.events_file, _GLANCE))))
+            long = self.run.events_file.stat().st_size > LONG
+            lines = last_lines(*read_end(self.run.events_file, _GLANCE)) if long else []
+            if lines and not self._stopping.is_set():
+                post(self._target, EndGlanced(self.run.name, lines))
 
     def _follow(self) -> None:
         self._glance()

@@ -143,7 +143,7 @@ _COLUMNS = (
     (later("threads"), 7),
     ("GPU", 7),
     (later("tokens/s"), 8),
-    (later("left"), 11),
+    (later("left"), 12),
 )
 _GPU_COLUMN = [title for title, _ in _COLUMNS].index("GPU")
 _LEAST_NAME, _MOST_NAME = 10, 40

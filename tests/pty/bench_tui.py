@@ -267,7 +267,7 @@ def long_log(bench: Bench) -> Iterator[Row]:
                 jumps += [_jump(terminal, "\x1b[H", "1,000 parameters"), _jump(terminal, "\x1b[F", last)]
             terminal.send("f" + f"{lines // 2:07}"[:-1])  # all but the last figure of the line in the middle
             terminal.settle(3.0)
-            hit = _jump(terminal, f"{lines // 2:07}"[-1], "1 of ")
+            hit = _jump(terminal, f"{lines // 2:07}"[-1], " 1 of ")
     for what, when in (("shown", opened), ("read", read)):
         yield Row(f"{lines:,} log lines: start to last line {what}", "ms", (1000 * ((when or 0) - terminal.began),))
     yield Row(f"{lines:,} log lines: last letter of a filter to its hit", "ms", (hit,), (None, None, 300))

@@ -154,6 +154,15 @@ def test_the_end_of_a_log_is_told_as_by_who_read_all_of_it(make_event: MakeEvent
     assert len(told(*ending)) == 0 or lines or step_figures(told(events[0], *ending))
 
 
+def test_the_end_of_a_log_tells_nothing_that_it_cannot_know(make_event: MakeEvent) -> None:
+    """Not without the start of the run, and not of a phase that began before."""
+    started = make_event(RunStarted, planned_steps=600, steps_per_loss=1)
+    phase = [make_event(Prepared, phase="counting tokens", done=done, total=100) for done in (30, 60, 90)]
+    assert last_lines(None, [make_event(Warned, message="a")]) == []
+    assert last_lines(None, [make_event(Warned, message="a"), started]) == told(started)
+    assert last_lines(started, [*phase, make_event(Warned, message="a")]) == ["warning: a"]
+
+
 def test_a_run_begins_with_what_is_known(make_event: MakeEvent) -> None:
     """Size, device, budget, text, and the perplexities that a model has to beat."""
     lines = told(

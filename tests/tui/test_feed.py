@@ -7,7 +7,7 @@ import pytest
 from textual.message import Message
 
 from rnnbench import config as configuration
-from rnnbench.runs.events import Event, RunContinued, RunFinished, RunPaused, SettingChanged, Warned, to_line
+from rnnbench.runs.events import Event, LogOpened, RunContinued, RunFinished, RunPaused, SettingChanged, Warned, to_line
 from rnnbench.runs.log import EventFollower, EventWriter
 from rnnbench.runs.store import Run, RunStore
 from rnnbench.tui.feed import CHUNK, CHUNKS, LONG, TICK_SECONDS, RunFeed
@@ -112,9 +112,10 @@ def test_a_backlog_comes_in_few_messages(feed, inbox, run):
     assert pieces <= 2 + run.events_file.stat().st_size / (CHUNK * CHUNKS) + (time.monotonic() - began) / TICK_SECONDS
 
 
-def test_the_end_of_a_long_history_comes_first(feed, inbox, run):
+def test_the_end_of_a_long_history_comes_first(feed, inbox, run, script):
     """Its last lines are there before anything was read; no more of them than a screen can show many times over."""
     with run.events_file.open("wb") as file:
+        file.write(to_line(LogOpened()) + to_line(script.started()))
         for number in range(LONG // 40):
             file.write(to_line(Warned(message=str(number))))
     feed.start()

@@ -260,6 +260,21 @@ class Page(App):
         yield Transcript()
 
 
+async def test_texts_that_become_shorter_are_still_seen():
+    """Whoever has scrolled up sees texts, not what lies beyond the end of them."""
+    async with Page().run_test(size=(80, 24)) as pilot:
+        view = pilot.app.query_one(Transcript)
+        await pilot.pause()
+        for number in range(100):
+            view.add(f"note {number}\n" * 8)
+        await pilot.pause()
+        view.scroll_to(y=view.max_scroll_y - 5, animate=False, immediate=True)
+        view.keep_notes_brief(True)
+        await pilot.pause()
+        assert view.scroll_offset.y <= view.max_scroll_y
+        assert sum("note" in view.render_line(y).text for y in range(view.size.height)) > view.size.height // 2
+
+
 HOSTILE = ["\x1b]0;x\x07[/b]\x9b", "\u202e\u2066abc", "a" * 3_000_000, "\u0301" * 300_000, "\n" * 300_000, "\ud800\0"]
 
 

@@ -15,6 +15,7 @@ from rnnbench.runs import jobs, ramp
 from rnnbench.runs.events import SampleDrawn
 from rnnbench.runs.ramp import Scale
 from rnnbench.runs.store import RunStore
+from rnnbench.tui import inspect_texts
 from rnnbench.tui.app import WorkbenchApp
 from rnnbench.tui.inspect_texts import excerpt, from_one_line, on_one_line, validation_text
 from rnnbench.tui.inspector import GATES, SURPRISAL, Inspected, Inspector, Question
@@ -96,7 +97,7 @@ def looking(bench, make_run, script, program, workspace, monkeypatch):
     async def open_screen(size=None, sample="", through_workbench=False, **tables):
         drawn = [SampleDrawn(step=1, prompt=sample[:1], text=sample[1:])] if sample else []
         run = make_run("r", script.started(), script.step(1), *drawn, script.finished(1), **tables)
-        (run.checkpoints / "step-1").mkdir()
+        (run.checkpoints / "step-00000001.json").write_text(json.dumps({"step": 1, "loss_nats": 1.0}))
         if not through_workbench:
             monkeypatch.setattr(WorkbenchApp, "get_default_screen", lambda app: InspectScreen(workspace, run, sample))
         async with bench(size or script.WIDE) as it:
@@ -178,6 +179,19 @@ async def test_validation_text_is_offered_without_a_sample(looking, workspace):
         assert field(it).value
 
 
+async def test_a_validation_text_that_is_empty_by_now_is_told(looking, monkeypatch):
+    """The text of the field stays, nothing is said to be computed, and esc leads out of the field, not of the screen."""
+    async with looking() as it:
+        await it.until(lambda: field(it).value and not it.app.screen._busy)
+        before = field(it).value
+        monkeypatch.setattr(inspect_texts, "excerpt", lambda *of: "")
+        await it.keys("v")
+        await it.see("there is no text to look at")
+        assert field(it).value == before and not it.app.screen._busy
+        await it.keys("e", "escape")
+        assert isinstance(it.app.screen, InspectScreen) and not isinstance(it.app.screen.focused, Input)
+
+
 async def test_units_are_listed_and_colour_the_text(looking, asked):
     """2 lists properties with their best units, Enter colours the text by one, n takes the next, 1 goes back."""
     async with looking(model={"hidden": 3}) as it:
@@ -225,6 +239,16 @@ async def test_missing_file_is_named(looking, workspace):
         await it.keys("enter")
         await it.until(lambda: "gone.txt" in it.app.screen.status.message)
         assert "esc stops it" not in it.text()
+
+
+async def test_a_field_that_is_typed_into_keeps_the_focus(looking):
+    """The first answer may come while a path is typed."""
+    async with looking() as it:
+        field(it, "file").focus()
+        await it.type("stor")
+        await opened(it)
+        await it.type("y")
+        assert field(it, "file").value == "story"
 
 
 async def test_gates_are_a_table(looking, asked):

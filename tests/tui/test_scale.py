@@ -6,7 +6,16 @@ from itertools import pairwise
 
 import pytest
 
-from rnnbench.tui.widgets.scale import Scale, axis_of_places, label, linear_ticks, round_up, scale_around, tick_rows
+from rnnbench.tui.widgets.scale import (
+    Scale,
+    axis_of_places,
+    label,
+    linear_ticks,
+    round_up,
+    scale_around,
+    step_text,
+    tick_rows,
+)
 
 
 def _labels(scale, rows, dots=1):
@@ -129,6 +138,17 @@ def test_the_axis_of_steps_ends_at_a_number_of_two_digits(value, expected):
 def test_labels_are_short(value, expected):
     """A label takes few cells."""
     assert label(value) == expected
+
+
+def test_the_largest_numbers_have_an_axis():
+    """A loss just below what a double's exponential holds ends no program."""
+    for rows in range(4, 31):
+        assert all(map(math.isfinite, dict(_labels(scale_around(5.0, 1.5e308, log=False), rows)).values()))
+
+
+def test_places_between_steps_have_their_decimals():
+    """Beyond a thousand, too: never 2e+05."""
+    assert [step_text(place) for place in (3.25, 1200, 200_000.5)] == ["3.25", "1,200", "200,000.5"]
 
 
 def test_labels_of_huge_ranges_exist():

@@ -61,9 +61,8 @@ class ScrolledContent(ScrollView, can_focus=True):
 
     def _fit(self, size: Size) -> None:
         last = max(size.height - self.scrollable_content_region.height, 0)
-        self.scroll_target_y = min(self.scroll_target_y, last)  # the next key scrolls from there
+        self.scroll_target_y = min(self.scroll_target_y, last)  # before a layout, too
         fit(self, size)
-        self.scroll_y = min(self.scroll_y, self.max_scroll_y)
 
     def render_line(self, y: int) -> Strip:
         """One visible row."""

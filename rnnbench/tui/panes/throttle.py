@@ -1,4 +1,4 @@
-"""At most so many paints a second, and never a lost last one."""
+"""About so many paints a second, and never a lost last one."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -1,7 +1,7 @@
 """What the workbench and the list of runs have in common: a status line, a line of keys, and how they speak."""
 
 from collections.abc import Iterator
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from textual import on
 from textual.app import ComposeResult
@@ -12,7 +12,7 @@ from rnnbench.errors import RnnbenchError, UsageError
 from rnnbench.tui import actions
 from rnnbench.tui.actions import Action
 from rnnbench.tui.jump import Spot, focusable_spots
-from rnnbench.tui.panes.bars import KeyLine, StatusLine
+from rnnbench.tui.panes.bars import ANSWER_SECONDS, KeyLine, StatusLine
 from rnnbench.tui.screens.help import HelpScreen
 from rnnbench.tui.screens.styled import StyledScreen
 from rnnbench.tui.words import tr
@@ -68,12 +68,18 @@ class PlaceScreen(StyledScreen[str | None]):
     def warn(self, message: str) -> None:
         """Tell the user something that is wrong whatever key is pressed next."""
         self.status.warn(message)
+        self.notify_if_cut(message, error=True)
+
+    def notify_if_cut(self, message: str, *, error: bool = False) -> None:
+        """Show what the status line has no room for; it is never markup."""
+        if not self.status.has_room_for(message):
+            severity: Literal["error", "information"] = "error" if error else "information"
+            self.notify(visible(message), severity=severity, markup=False, timeout=ANSWER_SECONDS)
 
     def fail(self, error: RnnbenchError) -> None:
         """Tell the user what did not work; its text is never markup. What was asked for and cannot be is an answer."""
         self.status.say(str(error), error=True, answer=isinstance(error, UsageError))
-        if not self.status.has_room_for(str(error)):
-            self.notify(visible(str(error)), severity="error", markup=False)
+        self.notify_if_cut(str(error), error=True)
 
     def on_key(self, event: Key) -> None:
         """What was answered to the key before may go: what this key does is yet to come."""

@@ -36,6 +36,7 @@ class ExperimentScreen(SteeringScreen):
     def _pane_said(self, event: Said) -> None:
         event.stop()
         (self.nothing if event.error else self.say)(event.text)
+        self.notify_if_cut(event.text, error=event.error)
 
     # Texts
 

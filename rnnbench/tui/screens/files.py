@@ -132,7 +132,7 @@ class FilesScreen(PickScreen[Path]):
             self.searched("")
 
     def nothing_text(self) -> str:
-        return tr("no name in this folder has these letters")
+        return tr("no name in this folder has these letters") if self.typed else ""
 
     def _tell_where(self) -> None:
         """The folder, below the list."""

@@ -11,6 +11,7 @@ from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Horizontal
 from textual.content import Content
+from textual.message import Message
 from textual.widgets import DataTable, Input, Static
 
 from rnnbench.config import RunConfig
@@ -23,11 +24,11 @@ from rnnbench.tui.panes.fields import LineInput
 from rnnbench.tui.screens import inspect_drawing as drawing
 from rnnbench.tui.screens.base import PlaceScreen
 from rnnbench.tui.screens.inspect_drawing import GATES, TEXT, UNITS
+from rnnbench.tui.screens.looking import why_not_of_task
 from rnnbench.tui.widgets.coloured_text import ColouredText
 from rnnbench.tui.words import later, tr
 from rnnbench.workspace import Workspace
 
-_LANGUAGE_MODEL = "language_model"
 _WAIT = later("something is being computed; esc stops it")
 
 
@@ -58,6 +59,7 @@ class InspectScreen(PlaceScreen):
         self._asked: Question | None = None
         self._turn = 0
         self._wished: Callable[[], None] | None = None  # what was entered before the run was read
+        self._typed_before: tuple[str | None, str] | None = None  # when that was asked
         self._excerpt = -1  # the part of the validation text that was looked at last
 
     def compose(self) -> ComposeResult:
@@ -119,11 +121,10 @@ class InspectScreen(PlaceScreen):
 
     def _is_language_model(self) -> bool:
         """Whether there is something to look into; says so where there is not."""
-        if self._config is None or self._config.model.task == _LANGUAGE_MODEL:
-            return self._config is not None
-        name, kind = self._run.name, self._config.model.task.replace("_", " ")
-        self.nothing(tr("{name} is a {kind} run; only language models can be looked into", name=name, kind=kind))
-        return False
+        reason = why_not_of_task(self._run.name, self._config.model.task) if self._config is not None else ""
+        if reason:
+            self.nothing(reason)
+        return self._config is not None and not reason
 
     def _offer(self, text: str) -> None:
         """Put a text into the field and read it, unless the user was there first."""
@@ -143,9 +144,8 @@ class InspectScreen(PlaceScreen):
     def _entered(self) -> str:
         """What the field stands for."""
         value = self._field.value
-        return (
-            self._offered if value == inspect_texts.on_one_line(self._offered) else inspect_texts.from_one_line(value)
-        )
+        offered = value == inspect_texts.on_one_line(self._offered)
+        return self._offered if offered else inspect_texts.from_one_line(value)
 
     @on(Input.Submitted, "#inspect-text")
     def _text_entered(self, event: Input.Submitted) -> None:
@@ -165,16 +165,14 @@ class InspectScreen(PlaceScreen):
         self._search = None  # it was made in another text
 
     def _file_read(self, text: str) -> None:
-        self._fill(text)
+        if text:
+            self._fill(text)
         self._read(text)
 
     def _read(self, text: str) -> None:
-        if not text:
-            self.nothing(tr("there is no text to look at"))
-            return
         if len(text) > inspect_texts.COLOURED:
             self.say(tr("only the first {count} characters are read", count=f"{inspect_texts.COLOURED:,}"))
-        self._ask(Question(inspector.SURPRISAL, text[: inspect_texts.COLOURED]))
+        self._ask_of(inspector.SURPRISAL, text[: inspect_texts.COLOURED])
 
     # Questions and answers
 
@@ -183,7 +181,7 @@ class InspectScreen(PlaceScreen):
             self._wished = partial(self._ask, question)
         elif self._is_language_model():
             self._set_busy(tr(drawing.BUSY[question.what]))
-            self._asked = question
+            self._asked, self._typed_before = question, self._typed
             self._inspector.ask(question)
 
     def _fetch(self, work: Callable[[], str], done: Callable[[str], None]) -> None:
@@ -194,7 +192,7 @@ class InspectScreen(PlaceScreen):
             self._stop()
             self._set_busy(tr("reading ...  (esc stops it)"))
             turn = self._turn
-            in_background(self, work, partial(self._if_still, turn, done), partial(self._if_still, turn, self._failed))
+            in_background(self, work, partial(self._if_still, turn, done), partial(self._if_still, turn, self.fail))
 
     def _stop(self) -> None:
         self._inspector.cancel()
@@ -202,11 +200,8 @@ class InspectScreen(PlaceScreen):
 
     def _if_still(self, turn: int, done: Callable[..., None], found: object) -> None:
         if turn == self._turn:
+            self._set_busy("")
             done(found)
-
-    def _failed(self, error: RnnbenchError) -> None:
-        self._set_busy("")
-        self.fail(error)
 
     def _set_busy(self, busy: str) -> None:
         self._turn += 1
@@ -235,15 +230,15 @@ class InspectScreen(PlaceScreen):
                 self.fail(RnnbenchError(event.problem))
                 return
         self._show()
-        if not self._is_typing(event.question):
+        if self._typed in (None, self._typed_before):  # else the next text is typed already
             self._focus_view()
         if event.remarks:
             self.say(event.remarks)
 
-    def _is_typing(self, question: Question) -> bool:
-        """Whether a text was being read while the next one is typed already."""
-        edited = question.what == inspector.SURPRISAL and self._entered()[: inspect_texts.COLOURED] != question.text
-        return edited and isinstance(self.focused, Input)
+    @property
+    def _typed(self) -> tuple[str | None, str] | None:
+        """The field that has the focus, and what is in it."""
+        return (self.focused.id, self.focused.value) if isinstance(self.focused, Input) else None
 
     def _take_reading(self, reading: Reading, text: str) -> None:
         self._text = text
@@ -274,15 +269,18 @@ class InspectScreen(PlaceScreen):
             self._table.clear(columns=True)
             path = self.query_one("#inspect-file", Input).value.strip()
             read = partial(inspect_texts.searched, self._workspace, self._config, path)
-            self._fetch(read, lambda text: self._ask(Question(inspector.UNITS, text)))
+            self._fetch(read, partial(self._ask_of, inspector.UNITS))
 
     def _show_gates(self) -> None:
         if self._gates is not None:
             drawing.fill_table(self._table, drawing.GATE_COLUMNS, drawing.gate_rows(self._gates))
             return
         self._table.clear(columns=True)
-        if text := self._text or self._entered():
-            self._ask(Question(inspector.GATES, text[: inspect_texts.COLOURED]))
+        self._ask_of(inspector.GATES, (self._text or self._entered())[: inspect_texts.COLOURED])
+
+    def _ask_of(self, what: str, text: str) -> None:
+        if text:
+            self._ask(Question(what, text))
         else:
             self.nothing(tr("there is no text to look at"))
 
@@ -331,12 +329,8 @@ class InspectScreen(PlaceScreen):
         return drawing.unit_detail(search, self._table.cursor_row, self.size.width - 2, in_file=in_file)
 
     @on(ColouredText.Moved)
-    def _moved(self, event: ColouredText.Moved) -> None:
-        event.stop()
-        self._put("#inspect-detail", self._detail())
-
     @on(DataTable.RowHighlighted)
-    def _row_highlighted(self, event: "DataTable.RowHighlighted") -> None:
+    def _moved(self, event: Message) -> None:
         event.stop()
         self._put("#inspect-detail", self._detail())
 
@@ -376,8 +370,13 @@ class InspectScreen(PlaceScreen):
     def action_take_excerpt(self) -> None:
         """Read the next part of the text that the run is validated on."""
         if self._config is not None:
-            self._excerpt += 1
-            self._fetch(partial(inspect_texts.excerpt, self._workspace, self._config, self._excerpt), self._file_read)
+            number = self._excerpt + 1
+            read = partial(inspect_texts.excerpt, self._workspace, self._config, number)
+            self._fetch(read, partial(self._excerpt_read, number))
+
+    def _excerpt_read(self, number: int, text: str) -> None:
+        self._excerpt = number
+        self._file_read(text)
 
     def action_edit_text(self) -> None:
         """To the text field."""
@@ -393,7 +392,7 @@ class InspectScreen(PlaceScreen):
             self._stop()
             self._set_busy("")
             self.say(tr("stopped"))
-        elif isinstance(self.focused, Input) and self._reading is not None:
+        elif isinstance(self.focused, Input):
             self._focus_view()
         else:
             self.dismiss(None)

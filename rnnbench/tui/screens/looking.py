@@ -1,8 +1,8 @@
 """Opening the view into a model, for a run that has one to look into."""
 
-import contextlib
 from functools import partial
 
+from rnnbench.runs.kept import kept
 from rnnbench.runs.store import Run
 from rnnbench.tui.background import in_background
 from rnnbench.tui.fitting import middle_cut
@@ -14,7 +14,7 @@ _NAME = 20  # cells: the reason has to be read whole
 
 
 def look_into(screen: PlaceScreen, workspace: Workspace, run: Run, text: str = "") -> None:
-    """Show the model of a run at work on a text; else say on the screen that is seen why that cannot be."""
+    """Show the model of a run at work on a text; else say there why that cannot be."""
 
     def open_or_refuse(reason: str) -> None:
         from rnnbench.tui.screens.inspect import InspectScreen  # its table is not needed for the first screen
@@ -29,11 +29,15 @@ def look_into(screen: PlaceScreen, workspace: Workspace, run: Run, text: str = "
 
 def why_not(run: Run) -> str:
     """Why a run cannot be looked into; empty when it can. Raises RnnbenchError for a run that cannot be read."""
-    task, name = run.config().model.task, middle_cut(run.name, _NAME)
-    if task != "language_model":
-        kind = task.replace("_", " ")
-        return tr("{name} is a {kind} run; only language models can be looked into", name=name, kind=kind)
-    with contextlib.suppress(OSError):
-        if any(run.checkpoints.iterdir()):
-            return ""
-    return tr("{name} has no checkpoint yet: there is no model to look into", name=name)
+    name = middle_cut(run.name, _NAME)
+    if reason := why_not_of_task(name, run.config().model.task):
+        return reason
+    return "" if kept(run) else tr("{name} has no checkpoint yet: there is no model to look into", name=name)
+
+
+def why_not_of_task(name: str, task: str) -> str:
+    """Why a model that does this cannot be looked into; empty when it can."""
+    if task == "language_model":
+        return ""
+    kind = task.replace("_", " ")
+    return tr("{name} is a {kind} run; only language models can be looked into", name=name, kind=kind)

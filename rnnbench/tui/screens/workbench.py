@@ -66,7 +66,7 @@ class WorkbenchScreen(ArrangingScreen, ExperimentScreen, QueueingScreen):
         self._arrange()
         self.pane(self._active).enter()
         self.show_keys()
-        in_background(self, self._first_run, self._first_run_found, self.fail)
+        in_background(self, self._first_run, self._first_run_found, self._not_opened)
         self.keep_queue_going()
 
     def on_unmount(self) -> None:
@@ -151,6 +151,9 @@ class WorkbenchScreen(ArrangingScreen, ExperimentScreen, QueueingScreen):
         if run is not None and self.attachment is None:
             self.open(run)
 
+    def _not_opened(self, error: RnnbenchError) -> None:
+        self.warn(str(error))
+
     def open(self, run: Run, job: Job | None = None) -> None:
         """Watch a run from the first byte of its log, and talk to it. A run that is open already stays as it is."""
         if self.attachment is not None and self.attachment.run == run and self.attachment.is_there:
@@ -166,7 +169,7 @@ class WorkbenchScreen(ArrangingScreen, ExperimentScreen, QueueingScreen):
         self._summarise()
         self._model.refresh_name()
         if job is None:
-            in_background(self, run.config, partial(self._fill_form, run.name), self.fail)
+            in_background(self, run.config, partial(self._fill_form, run.name), self._not_opened)
 
     def _fill_form(self, name: str, config: RunConfig) -> None:
         self._model.fill(config, name)

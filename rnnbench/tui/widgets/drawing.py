@@ -24,7 +24,7 @@ from rnnbench.tui.widgets.legend import (
 )
 from rnnbench.tui.widgets.parts import MUTED, PLAIN, Look, Mark, Row, Rule, Series
 from rnnbench.tui.widgets.rules import RulesIn, all_seen, rules_in, seen_rules, unseen_rules
-from rnnbench.tui.widgets.scale import Scale
+from rnnbench.tui.widgets.scale import Scale, step_text
 from rnnbench.tui.widgets.step_axis import step_axis
 from rnnbench.tui.widgets.window import WHOLE, View, Window
 from rnnbench.tui.words import tr
@@ -175,7 +175,7 @@ def _head(chart: Chart, width: int, rules: RulesIn) -> Row:
 
 
 def _seen(window: Window, *, follows: bool) -> str:
-    ends = [f"{round(end):,}" if window.width >= _COARSE else f"{end:,.4g}" for end in (window.left, window.right)]
+    ends = [f"{round(end):,}" if window.width >= _COARSE else step_text(end) for end in (window.left, window.right)]
     return tr("{first}-{last}, following", first=ends[0], last=ends[1]) if follows else "-".join(ends)
 
 

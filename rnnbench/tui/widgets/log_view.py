@@ -167,6 +167,7 @@ class LogView(ScrollView, can_focus=True):
 
     def search_for(self, phrase: str) -> None:
         """Mark a phrase wherever it occurs, and go to the nearest place above the end of what is seen."""
+        self._end = []  # they are not searched
         eye = self._seen()
         self._phrase, self._hit, self._wanted = phrase, None, -1 if phrase else 0
         self._look_for(phrase)
@@ -291,8 +292,8 @@ class LogView(ScrollView, can_focus=True):
 
     def action_shift(self, by: int) -> None:
         """Half a width to the side, no further than to the end of the longest line that is seen."""
-        width, top = self.scrollable_content_region.width, self.scroll_offset.y
-        seen = [self._line(top + y) for y in range(self.scrollable_content_region.height)]
+        width = self.scrollable_content_region.width
+        seen = [self._line_at(y) for y in range(self.scrollable_content_region.height)]
         most = max((cell_len(line) for line in seen), default=0) - width
         start = self._start + by * max(width // 2, 1)
         self._start = max(min(start, max(most, 0) if by > 0 else start), 0)
@@ -315,22 +316,26 @@ class LogView(ScrollView, can_focus=True):
     def _line(self, row: int) -> str:
         return self._lines.line(self._number(row)) if row < self.shown_count else ""
 
+    @property
+    def _shows_end(self) -> bool:
+        return bool(self._end) and self.following and self._filter is None
+
+    def _line_at(self, y: int) -> str:
+        """The line in a row of the view."""
+        if not self._shows_end:
+            return self._line(self.scroll_offset.y + y)
+        index = len(self._end) - self.scrollable_content_region.height + y
+        return self._end[index] if index >= 0 else ""
+
     def render_line(self, y: int) -> Strip:
         """One visible row."""
         width, style = self.scrollable_content_region.width, self.rich_style
-        if self._end and self.following and self._filter is None:
-            return self._end_strip(y, width, style)
-        row = self.scroll_offset.y + y
-        line = self._line(row)
+        row, line = self.scroll_offset.y + y, self._line_at(y)
         text = part(line, self._start, width) if line else ""
+        if self._shows_end:
+            return Strip([Segment(text, style)]).adjust_cell_length(width, style)
         strip = Strip(_segments(text, style, list(self._marked(text, row)))).adjust_cell_length(width, style)
         return strip.apply_offsets(self._start, row)
-
-    def _end_strip(self, y: int, width: int, style: Style) -> Strip:
-        """One row of the lines that will be the last."""
-        index = len(self._end) - self.scrollable_content_region.height + y
-        text = part(self._end[index], self._start, width) if index >= 0 else ""
-        return Strip([Segment(text, style)]).adjust_cell_length(width, style)
 
     def _marked(self, text: str, row: int) -> Iterator[tuple[int, int, Style]]:
         """The parts of a row that stand out, as begin and end in characters and their style, the upper ones last."""

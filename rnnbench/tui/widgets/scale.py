@@ -137,7 +137,7 @@ def _linear_sets(low: float, high: float, most: int) -> Iterator[list[float]]:
     if most < 1 or not high > low:
         return
     power = math.floor(math.log10((high - low) / most))
-    for exponent in range(power, power + 3):
+    for exponent in range(power, min(power + 3, 308)):  # 10^309 is no number
         for factor in _ROUND:
             step = factor * 10.0**exponent
             first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
@@ -155,4 +155,6 @@ def label(value: float) -> str:
 
 def step_text(step: float) -> str:
     """A place among the steps, whole: 1,200; or 3.25 where it counts hours."""
-    return f"{int(step):,}" if step == int(step) else f"{step:,.4g}"
+    if step == int(step):
+        return f"{int(step):,}"
+    return f"{step:.4g}" if abs(step) < 1000 else f"{step:,.1f}"

@@ -15,5 +15,7 @@ def fit(view: ScrollView, size: Size) -> None:
         view.virtual_size = size
         return
     view.set_reactive(ScrollView.virtual_size, size)
+    view.scroll_target_y = min(view.scroll_target_y, view.max_scroll_y)  # the next key scrolls from there
+    view.scroll_y = min(view.scroll_y, view.max_scroll_y)
     if needed:
         view.vertical_scrollbar.window_virtual_size = size.height
