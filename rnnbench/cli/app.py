@@ -4,7 +4,7 @@ import gc
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, NoReturn
 
 import typer
 from typer.exceptions import TyperException
@@ -96,7 +96,16 @@ def main() -> None:
     """Run the command line; every error ends as one line on stderr and its exit code."""
     try:
         outcome = app(args=_hoisted(sys.argv[1:]), prog_name="rnnbench", standalone_mode=False)
+    except BaseException as error:
+        end_by(error)
+    else:
         sys.exit(outcome if isinstance(outcome, int) else ExitCode.DONE)
+
+
+def end_by(cause: BaseException) -> NoReturn:
+    """End as this error asks for: with a line on stderr and an exit code."""
+    try:
+        raise cause
     except Stopped as stopped:
         sys.exit(stopped.exit_code)
     except RnnbenchError as error:
@@ -124,7 +133,7 @@ def _usage(error: TyperException) -> str:
     return text if "\n" in text else f"{text} (-h lists the options)"
 
 
-def _fail(message: str, code: ExitCode, error: BaseException | None) -> None:
+def _fail(message: str, code: ExitCode, error: BaseException | None) -> NoReturn:
     if SETTINGS.debug and error is not None:
         raise error
     output.complain(f"rnnbench: {message}")

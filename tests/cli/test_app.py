@@ -8,8 +8,9 @@ import tomllib
 import pytest
 import typer
 
-from rnnbench import __version__
+from rnnbench import __main__, __version__
 from rnnbench.cli import output
+from rnnbench.errors import ExitCode, UnavailableError
 from rnnbench.runs.store import RunStore
 
 COMMANDS = [
@@ -197,16 +198,39 @@ def test_light_commands_load_nothing_heavy(trained):
     assert len(lines) == 15 and all(line.endswith("[]") for line in lines), done.stdout
 
 
-def test_the_program_is_installed_under_its_name():
-    """`python -m rnnbench` and `rnnbench` are the same program."""
+def test_the_program_is_installed_under_its_name(monkeypatch, capsys):
+    """`python -m rnnbench` and `rnnbench` are the same program, which runs what stands on its command line."""
     import importlib.metadata
 
     (entry,) = [e for e in importlib.metadata.entry_points(group="console_scripts") if e.name == "rnnbench"]
     assert entry.value == "rnnbench.__main__:main"
-    from rnnbench.__main__ import main
-    from rnnbench.cli.app import main as same
+    monkeypatch.setattr(sys, "argv", ["rnnbench", "--version"])
+    with pytest.raises(SystemExit) as end:
+        __main__.main()
+    assert end.value.code == 0 and capsys.readouterr().out.startswith("rnnbench ")
 
-    assert main is same
+
+@pytest.mark.parametrize(
+    ("error", "code", "line"),
+    [
+        (UnavailableError("no room"), ExitCode.UNAVAILABLE, "rnnbench: no room\n"),
+        (KeyboardInterrupt(), ExitCode.INTERRUPTED, "rnnbench: interrupted\n"),
+        (OSError(5, "Input/output error", "x"), ExitCode.FAILED, "rnnbench: Input/output error: x\n"),
+    ],
+    ids=["ours", "interrupt", "disk"],
+)
+def test_the_workbench_that_fails_ends_as_every_command(monkeypatch, capsys, error, code, line):
+    """Without a word on the command line it opens without the other commands; its errors are lines all the same."""
+
+    def fail(workspace):
+        raise error
+
+    monkeypatch.setattr(sys, "argv", ["rnnbench"])
+    monkeypatch.setattr(__main__, "_is_at_a_terminal", lambda: True)
+    monkeypatch.setattr("rnnbench.tui.app.run_workbench", fail)
+    with pytest.raises(SystemExit) as end:
+        __main__.main()
+    assert end.value.code == code and capsys.readouterr().err == line
 
 
 def test_presets_and_options_agree(cli):
