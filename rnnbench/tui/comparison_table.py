@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from rich.cells import set_cell_size
 from textual.content import Content
 
 from rnnbench.runs import comparing
 from rnnbench.runs.comparing import UNKNOWN, Compared, Row
 from rnnbench.tui.cells import cell_len, cut
+from rnnbench.tui.fitting import middle_cut
 from rnnbench.tui.widgets.drawing import sample
 from rnnbench.tui.widgets.shifted_table import Laid
 from rnnbench.tui.words import later, tr
@@ -111,7 +111,7 @@ def _texts(run: Compared, before: str, name_cells: int) -> tuple[str, ...]:
     """One run in the order of _HEADS, with something before its name."""
     best = comparing.score_texts(run.best, run.task)
     return (
-        before + _in_the_middle(visible(run.name), name_cells),
+        before + middle_cut(visible(run.name), name_cells),
         tr(run.state),
         best.perplexity,
         best.pseudo_perplexity,
@@ -152,14 +152,6 @@ def _shortened(text: str, cells: int) -> str:
 
 def _its_end(text: str, cells: int) -> str:
     return cut(text[::-1], cells)[::-1]
-
-
-def _in_the_middle(text: str, cells: int) -> str:
-    """The text with its middle left out: what makes one of many like it often stands at the end."""
-    if cell_len(text) <= cells:
-        return text
-    end = set_cell_size(text[::-1], max(cells // 2 - 1, 0))[::-1].lstrip()
-    return cut(text, max(cells - cell_len(end), 0)) + end
 
 
 def _most_shifted(part: _Part, room: int) -> int:
