@@ -4,8 +4,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
-# For two cores: each has one thread of torch (see tests/conftest.py), and tests of the workbench wait half of the time.
-WORKERS ?= 3
+# With one more workers than cores the torch threads of the tests would fight; see tests/conftest.py.
+WORKERS ?= 2
 
 .PHONY: help demo test test-all lint types contracts check install bench-tui clean
 

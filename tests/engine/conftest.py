@@ -16,7 +16,7 @@ from rnnbench.engine.checkpoints import Position
 from rnnbench.engine.control import Control
 from rnnbench.engine.models import LanguageModel
 from rnnbench.errors import Stopped
-from rnnbench.runs.events import Event
+from rnnbench.runs.events import Event, RunStarted
 from rnnbench.runs.recording import record
 from rnnbench.runs.store import Run, RunStore
 from rnnbench.text import corpora
@@ -120,6 +120,8 @@ class Trainings:
         with suppress(Stopped):
             for event in self.events(run, control):
                 seen.append(event)
+                if isinstance(event, RunStarted) and (begin := getattr(control, "begin", None)) is not None:
+                    begin()
         return seen
 
     def whole(self, name: str, config: RunConfig) -> Run:

@@ -24,15 +24,19 @@ from rnnbench.runs.log import read_events
 
 
 class Asks(Control):
-    """Asks for things at its n-th look: look -> what to do with the control."""
+    """Asks for things at its n-th look since training began: look -> what to do with the control."""
 
     def __init__(self, wishes):
         super().__init__()
-        self._wishes, self._looks = dict(wishes), 0
+        self._wishes, self._looks, self._begun = dict(wishes), 0, False
+
+    def begin(self):
+        """The text is read. Until then it is the clock that says how often somebody looks."""
+        self._begun = True
 
     def poll(self):
         """One more look."""
-        self._looks += 1
+        self._looks += self._begun
         if wish := self._wishes.get(self._looks):
             wish(self)
 
