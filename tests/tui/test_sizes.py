@@ -14,7 +14,7 @@ PLACES = {
     "generate": ("4", "text to write on from", "text to write on from"),
     "runs": ("r", "bits/char", "plain"),
     "compare": ("r space space c", "settings that differ", "perplexity"),
-    "inspect": ("i", "1 Text", "text"),
+    "inspect": ("i", "1 Surprisal", "Units"),
     "help": ("1 question_mark", "The texts that can be trained on", "The texts that can be"),
     "command": ("1 c", "rnnbench train --headless", "rnnbench train"),
     "settings": ("3 v", "learning rate", "learning rate"),
@@ -37,7 +37,9 @@ def two_runs(make_run, script):
     """An older finished run, and one that is training."""
     make_run("other", script.started(), script.step(7), script.finished(7), model={"hidden": 7})
     steps = [script.step(number, 1 / number) for number in range(1, 41)]
-    return make_run("plain", script.started(), *steps, SampleDrawn(step=40, prompt="", text="a sample of the story"))
+    run = make_run("plain", script.started(), *steps, SampleDrawn(step=40, prompt="", text="a sample of the story"))
+    (run.checkpoints / "step-00000040.json").write_text('{"step": 40, "loss_nats": 1.0}')  # a model to look into
+    return run
 
 
 async def _at(it, size):
