@@ -51,18 +51,13 @@ class ScrolledContent(ScrollView, can_focus=True):
             return
         before, self._rows = self._rows, Visual.to_strips(self, self._content, width, None, self.visual_style)
         scrolled = self.scroll_offset.y
-        self._fit(Size(width, len(self._rows)))
+        fit(self, Size(width, len(self._rows)))
         if scrolled != self.scroll_offset.y:
             return  # scrolled back to where there is something: all of it is painted
         after = self._rows
         for y in range(scrolled, min(max(len(before), len(after)), scrolled + self.size.height)):
             if before[y : y + 1] != after[y : y + 1]:
                 self.refresh(Region(0, y - scrolled, self.size.width, 1))
-
-    def _fit(self, size: Size) -> None:
-        last = max(size.height - self.scrollable_content_region.height, 0)
-        self.scroll_target_y = min(self.scroll_target_y, last)  # before a layout, too
-        fit(self, size)
 
     def render_line(self, y: int) -> Strip:
         """One visible row."""

@@ -57,7 +57,7 @@ _NOTHING = later(
 
 
 class TrainingPane(Pane, CurveKeys):
-    """The open run: its words at most four times a second, its curves once, however fast it goes."""
+    """The open run: its words about four times a second, its curves once, however fast it goes."""
 
     NAME = actions.TRAINING
     ABOUT = (
