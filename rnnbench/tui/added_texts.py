@@ -1,5 +1,6 @@
 """Texts outside the workspace that were added to its list: remembered there, so that they are listed the next time."""
 
+import threading
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from rnnbench.workspace import Workspace
 
 _LIMIT_BYTES = 1 << 20
 _MOST = 500
+_lock = threading.Lock()  # the list is read and written by threads that take their time
 
 
 def _file(workspace: Workspace) -> Path:
@@ -27,14 +29,16 @@ def remembered(workspace: Workspace) -> list[Path]:
 
 def remember(workspace: Workspace, path: Path) -> None:
     """List a text from now on. Raises RnnbenchError when that cannot be written down."""
-    _write(workspace, dict.fromkeys([*remembered(workspace), path]))
+    with _lock:
+        _write(workspace, dict.fromkeys([*remembered(workspace), path]))
 
 
 def forget(workspace: Workspace, path: Path) -> None:
     """Do not list a text any more; its file stays. Raises RnnbenchError when that cannot be written down."""
-    known = remembered(workspace)
-    if path in known:
-        _write(workspace, (other for other in known if other != path))
+    with _lock:
+        known = remembered(workspace)
+        if path in known:
+            _write(workspace, (other for other in known if other != path))
 
 
 def _write(workspace: Workspace, paths: Iterable[Path]) -> None:

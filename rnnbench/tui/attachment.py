@@ -104,6 +104,7 @@ class Attachment:
         self.training = GrowingPerplexity(RUNNING_WINDOW)
         self.validation = GrowingPerplexity()
         self.events_seen = 0
+        self.is_read = False  # whether the log has been read to its end once
         self._target = target
         self._narrator = Narrator()
         self._job: Job | None = None
@@ -169,8 +170,9 @@ class Attachment:
             self._answers += lines
 
     def take_state(self, state: str) -> None:
-        """The state that the feed derived."""
+        """The state that the feed derived, once it had come to the end of the log."""
         self._derived = state
+        self.is_read = True
 
     @property
     def state(self) -> str:

@@ -12,7 +12,7 @@ from rnnbench.errors import RnnbenchError
 from rnnbench.tui.background import in_background
 from rnnbench.tui.glyphs import AsciiSigns
 from rnnbench.tui.keys import ActionKeys
-from rnnbench.tui.memory import remember
+from rnnbench.tui.memory import note, write_down
 from rnnbench.tui.preferences import PLAIN, Preferences
 from rnnbench.tui.screens.base import PlaceScreen
 from rnnbench.tui.themes import InReverse, WithoutColour, counterpart, suitable, themes
@@ -63,7 +63,8 @@ class Looks(ActionKeys[int]):
     def choose_theme(self, name: str) -> None:
         """Take these colours and remember them."""
         self.show_theme(name)
-        in_background(self, partial(remember, theme=name), lambda _: None, self._not_remembered)
+        note(theme=name)
+        in_background(self, write_down, lambda _: None, self._not_remembered)
 
     def _not_remembered(self, error: RnnbenchError) -> None:
         if isinstance(self.screen, PlaceScreen):

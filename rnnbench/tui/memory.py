@@ -10,6 +10,7 @@ from rnnbench.errors import RnnbenchError
 
 _LIMIT = 65_536  # bytes; a larger file is not ours
 _lock = threading.Lock()
+_noted: dict[str, str] = {}  # choices that are not written down yet, the last one of each field
 
 
 @dataclass(frozen=True)
@@ -39,15 +40,22 @@ def load_memory(path: Path | None = None) -> Memory:
     return Memory(**known)
 
 
-def remember(path: Path | None = None, **changes: str) -> None:
-    """Remember these fields of Memory beside the others; nothing is written when they are remembered already.
+def note(**choices: str) -> None:
+    """Take note of choices, fields of Memory, at once. They are kept by the next `write_down`."""
+    _noted.update(choices)
 
-    Waits for the disk: call it in the background. Raises RnnbenchError when it cannot be written.
+
+def write_down(path: Path | None = None) -> None:
+    """Write what was noted, beside the other fields of Memory; nothing is written that is remembered already.
+
+    Waits for the disk: call it in the background. Of two calls at the same time the later one has nothing to do: an
+    older choice never replaces a newer one. Raises RnnbenchError when the file cannot be written.
     """
     path = path or memory_file()
     with _lock:
+        choices = {name: _noted.pop(name) for name in list(_noted)}
         before = load_memory(path)
-        after = replace(before, **changes)
+        after = replace(before, **choices)
         if after != before:
             storage.make_folder(path.parent)
             storage.write_json(path, asdict(after))

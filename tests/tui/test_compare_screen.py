@@ -55,6 +55,7 @@ async def compare(it, *names):
 async def mark(it, *names):
     """Mark the runs in the list, or take their marks away."""
     for name in names:
+        await it.until(lambda name=name: name in [row.name for row in it.app.screen._rows])
         rows = [row.name for row in it.app.screen._rows]
         it.app.screen.query_one(LineTable).move_cursor(row=rows.index(name))
         await it.keys("space")
@@ -294,6 +295,7 @@ async def test_one_prompt_and_seed_for_all(bench, trained, script, monkeypatch, 
         await it.see("temp 0.5", "seed 1")
         await it.type("The _")
         await it.keys("enter")
+        await it.until(lambda: len(fake_sampler.made) >= 2 and all(x.asked for x in fake_sampler.made[-2:]))
         first, second = fake_sampler.made[-2:]
         assert [(x.run_name, x.asked[0].prompt, x.asked[0].seed) for x in (first, second)] == [
             ("a", "The _", 1),

@@ -238,7 +238,29 @@ async def test_missing_file_is_named(looking, workspace):
         field(it, "file").value = str(workspace.root / "gone.txt")
         await it.keys("enter")
         await it.until(lambda: "gone.txt" in it.app.screen.status.message)
+        assert not it.app.screen._busy
         assert "esc stops it" not in it.text()
+
+
+async def test_an_offer_that_comes_late_is_not_read(looking, workspace, monkeypatch, asked):
+    """An excerpt that comes after something was asked for stands in the field, and is left there."""
+    late = threading.Event()
+
+    def excerpt_later(*_):
+        assert late.wait(10)
+        return "late"
+
+    monkeypatch.setattr(inspect_texts, "excerpt", excerpt_later)
+    async with looking() as it:
+        await it.until(lambda: it.app.screen._config is not None)
+        field(it, "file").focus()
+        field(it, "file").value = str(workspace.root / "gone.txt")
+        await it.keys("enter")
+        await it.until(lambda: "gone.txt" in it.app.screen.status.message)
+        late.set()
+        await it.until(lambda: field(it).value == "late")
+        assert not it.app.screen._busy
+        assert asked() == []
 
 
 async def test_a_field_that_is_typed_into_keeps_the_focus(looking):

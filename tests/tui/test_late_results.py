@@ -1,13 +1,19 @@
 """What comes late or twice: a result for a dialog that is covered, a run that was replaced, a curve that was emptied."""
 
 import shutil
+import threading
 
 from textual.command import CommandPalette
 
 from rnnbench.runs.events import RunResumed
 from rnnbench.runs.progress import Curve
+from rnnbench.runs.store import Run
 from rnnbench.tui.attachment import Attachment, GrowingPerplexity
+from rnnbench.tui.layout import Layout
+from rnnbench.tui.memory import note, write_down
+from rnnbench.tui.panes.model import ModelPane
 from rnnbench.tui.panes.scrolled import ScrolledContent
+from rnnbench.tui.screens import arranging
 from rnnbench.tui.screens.help import HelpScreen
 from rnnbench.tui.widgets.chart import LearningCurve
 
@@ -32,7 +38,7 @@ async def test_a_curve_that_went_back_to_nothing_is_drawn(bench, make_run, scrip
     run = make_run("r", script.started(), script.step(3, 2.0, 2.0, 2.0))
     with script.training(run):
         async with bench(script.WIDE) as it:
-            await it.until(lambda: len(it.screen.attachment.progress.train) == 3)
+            await it.until(lambda: it.screen.attachment and len(it.screen.attachment.progress.train) == 3)
             curve = it.app.screen.query_one(LearningCurve)
             await it.until(lambda: "3" in script.widget_text(curve))
             it.screen.attachment.take([RunResumed(step=0, exact=True)])
@@ -98,3 +104,56 @@ async def test_facts_are_wrapped_beside_their_scroll_bar(bench, script, workspac
             )
         assert not facts.show_horizontal_scrollbar
         assert facts.scroll_target_y <= facts.max_scroll_y
+
+
+async def test_choices_that_were_faster_than_the_run_are_kept(bench, make_run, script, monkeypatch):
+    """A form that was edited while the configuration of the opened run was read is not filled from it any more."""
+    make_run("old", script.started(), model={"hidden": 77})
+    late, read, config = threading.Event(), threading.Event(), Run.config
+
+    def config_later(run):
+        assert late.wait(10)
+        read.set()
+        return config(run)
+
+    monkeypatch.setattr(Run, "config", config_later)
+    async with bench(script.WIDE) as it:
+        await it.until(lambda: it.screen.attachment)
+        form = it.screen.query_one(ModelPane)
+        form.choose("model.hidden", "12")
+        late.set()
+        await it.until(read.is_set)
+        await it.until(lambda: it.screen.attachment.is_read)
+        await it.pilot.pause(0.1)
+        assert form.form.texts == {"model.hidden": "12"}
+        assert "filled from" not in it.screen.status.message
+
+
+async def test_an_answer_stays_when_the_form_is_filled(bench, make_run, script, monkeypatch):
+    """What a key was answered is not replaced by what nobody asked for."""
+    make_run("old", script.started(), script.finished(1), model={"hidden": 77})
+    late, config = threading.Event(), Run.config
+    monkeypatch.setattr(Run, "config", lambda run: late.wait(10) and config(run))
+    async with bench(script.WIDE) as it:
+        await it.until(lambda: it.screen.attachment and it.screen.attachment.state == "finished")
+        await it.keys("3", "p")
+        await it.until(lambda: "no run is training here" in it.screen.status.message)
+        late.set()
+        await it.until(lambda: it.screen.query_one(ModelPane).form.texts.get("model.hidden") == "77")
+        assert "no run is training here" in it.screen.status.message
+
+
+async def test_sizes_that_were_faster_than_the_memory_are_kept(bench, script, monkeypatch):
+    """The remembered layout is not taken once a key has chosen another."""
+    note(layout=Layout(60).as_text())
+    write_down()
+    late, load = threading.Event(), arranging.load_memory
+    monkeypatch.setattr(arranging, "load_memory", lambda: late.wait(10) and load())
+    async with bench((140, 45)) as it:
+        await it.keys("3", "greater_than_sign")
+        chosen = it.screen.layout_chosen
+        assert chosen not in (Layout(), Layout(60))
+        monkeypatch.setattr(it.screen, "_take_layout", None)  # whoever calls it fails
+        late.set()
+        await it.pilot.pause(0.2)
+        assert it.screen.layout_chosen == chosen

@@ -238,7 +238,7 @@ async def test_a_slow_line_gets_curves_and_log_lines_seldom(look, bench, make_ru
     with script.training(run):
         async with look(slow_link=True) as it:
             pane = it.screen.query_one(TrainingPane)
-            await it.until(lambda: it.screen.attachment.run.name == "live" and it.screen.attachment.training.steps)
+            await it.until(lambda: it.screen.attachment and it.screen.attachment.training.steps)
             script.write(run, *(script.step(number, 2.0) for number in range(2, 51)))
             await it.see("step 50/100")
             assert pane.curves.pending

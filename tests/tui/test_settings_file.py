@@ -3,7 +3,7 @@
 import pytest
 
 from rnnbench.errors import RnnbenchError, UsageError
-from rnnbench.tui.memory import Memory, load_memory, memory_file, remember
+from rnnbench.tui.memory import Memory, load_memory, memory_file, note, write_down
 from rnnbench.tui.preferences import PLAIN, SUITABLE, THEME_NAMES
 from rnnbench.tui.settings_file import Asked, SettingsTable, Surroundings, read_settings, resolve, settings_file
 
@@ -33,7 +33,8 @@ def test_without_any_settings_nothing_is_special():
 
 def test_option_over_environment_over_file_over_memory(settings):
     """Each layer wins over those below it, key by key."""
-    remember(theme="safe-light")
+    note(theme="safe-light")
+    write_down()
     assert resolve(Asked(), around()).theme == "safe-light"
     settings('theme = "light"\nslow_link = true\nnotify = false\n[keys]\nstop = "ctrl+x"\n')
     found = resolve(Asked(), around())
@@ -138,13 +139,27 @@ def test_every_theme_can_be_set(tmp_path):
 def test_memory_keeps_what_is_not_changed_and_writes_only_changes():
     """One choice does not wipe out another, and the same choice again costs no write."""
     assert load_memory() == Memory()
-    remember(theme="light")
-    remember(layout="wide")
+    note(theme="light")
+    write_down()
+    note(layout="wide")
+    write_down()
     assert load_memory() == Memory(theme="light", layout="wide")
     before = memory_file().stat()
-    remember(theme="light")
+    note(theme="light")
+    write_down()
     assert memory_file().stat().st_mtime_ns == before.st_mtime_ns
     assert memory_file().stat().st_ino == before.st_ino
+
+
+def test_the_last_of_several_choices_is_what_is_remembered():
+    """However their writers take turns: whoever comes first writes all, and an older choice never comes last."""
+    note(layout="narrow", theme="light")
+    note(layout="wide")
+    write_down()
+    assert load_memory() == Memory(theme="light", layout="wide")
+    written = memory_file().stat().st_mtime_ns
+    write_down()
+    assert memory_file().stat().st_mtime_ns == written
 
 
 @pytest.mark.parametrize("damage", [b"", b"[1]", b"\xff", b'{"theme": 7, "later": "x"}', b"[" * 60_000])
@@ -153,7 +168,8 @@ def test_a_damaged_memory_is_an_empty_one(damage):
     memory_file().parent.mkdir(parents=True)
     memory_file().write_bytes(damage)
     assert load_memory() == Memory() and resolve(Asked(), around()).theme == SUITABLE
-    remember(theme="light")
+    note(theme="light")
+    write_down()
     assert load_memory().theme == "light"
 
 
@@ -162,7 +178,8 @@ def test_a_memory_that_cannot_be_written_says_so():
     memory_file().parent.parent.mkdir(parents=True, exist_ok=True)
     memory_file().parent.write_text("in the way")
     with pytest.raises(RnnbenchError, match="cannot create folder"):
-        remember(theme="light")
+        note(theme="light")
+        write_down()
 
 
 def test_options_stand_before_and_behind_the_command(cli):

@@ -78,6 +78,7 @@ async def test_settings_are_changed_in_a_dialog(bench, make_run, script):
     with script.training(run):
         async with bench(script.NARROW) as it:
             await until_state(it, "running")
+            await it.until(lambda: it.screen.attachment.is_read)
             await it.keys("3", "v")
             await it.see("Settings of r", "0.25", "off", "made with 0.003")
             assert keys_shown(it, script).split() == [
@@ -120,6 +121,18 @@ async def test_without_a_trainer_the_reason_is_told(bench, make_run, script):
             await it.keys(key)
             await it.until(lambda: "no run is training here" in it.screen.status.message)
         assert not list(run.requests.iterdir())
+
+
+async def test_settings_are_not_shown_before_the_log_is_read(bench, make_run, script, monkeypatch):
+    """Their present values stand in it."""
+    run = make_run("r", script.started(), script.step(3))
+    with script.training(run):
+        async with bench(script.WIDE) as it:
+            await until_state(it, "running")
+            monkeypatch.setattr(it.screen.attachment, "is_read", False)
+            await it.keys("3", "v")
+            await it.until(lambda: "still being read" in it.screen.status.message)
+            assert it.app.screen is it.screen
 
 
 async def test_what_a_paused_run_cannot_do(bench, make_run, script):

@@ -12,7 +12,7 @@ from rnnbench.tui import actions
 from rnnbench.tui.background import in_background
 from rnnbench.tui.jump import Spot
 from rnnbench.tui.layout import Layout, layout_from
-from rnnbench.tui.memory import load_memory, remember
+from rnnbench.tui.memory import load_memory, note, write_down
 from rnnbench.tui.panes.bars import PaneTabs
 from rnnbench.tui.panes.pane import Pane, pane_of
 from rnnbench.tui.screens.steering import SteeringScreen
@@ -39,7 +39,7 @@ class ArrangingScreen(SteeringScreen):
         """What is seen is another thing now."""
 
     def on_mount(self) -> None:
-        in_background(self, lambda: layout_from(load_memory().layout), self._take_layout, self.fail)
+        in_background(self, lambda: layout_from(load_memory().layout), self._take_remembered, self.fail)
 
     def on_resize(self, event: Resize) -> None:
         self._arrange()
@@ -140,7 +140,12 @@ class ArrangingScreen(SteeringScreen):
             self.nothing(tr("only one pane is seen: nothing can be shared"))
         elif layout != self.layout_chosen:
             self._take_layout(layout)
-            in_background(self, partial(remember, layout=layout.as_text()), lambda _: None, self.fail)
+            note(layout=layout.as_text())
+            in_background(self, write_down, lambda _: None, self.fail)
+
+    def _take_remembered(self, layout: Layout) -> None:
+        if self.layout_chosen == Layout():  # else a key was faster than the disk
+            self._take_layout(layout)
 
     def _take_layout(self, layout: Layout) -> None:
         if layout != self.layout_chosen:

@@ -113,11 +113,12 @@ class InspectScreen(PlaceScreen):
         if self._wished is not None:
             self._wished()
         elif self._offered:
-            self._offer(self._offered)
+            self._offer(self._turn, self._offered)
         else:
             self._excerpt = 0
             read = partial(inspect_texts.excerpt, self._workspace, config, self._excerpt)
-            in_background(self, read, self._offer, self._nothing_to_offer)
+            refused = partial(self._if_still, self._turn, self._nothing_to_offer)
+            in_background(self, read, partial(self._offer, self._turn), refused)
 
     def _is_language_model(self) -> bool:
         """Whether there is something to look into; says so where there is not."""
@@ -126,11 +127,13 @@ class InspectScreen(PlaceScreen):
             self.nothing(reason)
         return self._config is not None and not reason
 
-    def _offer(self, text: str) -> None:
-        """Put a text into the field and read it, unless the user was there first."""
-        if not self._field.value and not self._busy:
+    def _offer(self, turn: int, text: str) -> None:
+        """Put a text into an empty field, and read it unless something else was asked for in the meantime."""
+        if not self._field.value:
             self._fill(text)
-            self._read(text)
+            if turn == self._turn:
+                self._read(text)
+                self._typed_before = None  # nobody asked for it: who types goes on typing
 
     def _nothing_to_offer(self, error: RnnbenchError) -> None:
         self._field.focus()
@@ -319,14 +322,11 @@ class InspectScreen(PlaceScreen):
         if self._view == TEXT and self._reading is not None:
             return drawing.detail(self._reading, self._coloured.cursor, self._activity, self.size.width)
         if self._view == UNITS and self._search is not None:
-            return self._unit_detail(self._search)
+            in_file = bool(self.query_one("#inspect-file", Input).value.strip())
+            return drawing.unit_detail(self._search, self._table.cursor_row, self.size.width - 2, in_file=in_file)
         if self._view == GATES and self._gates is not None:
             return Content(tr("the mean of each gate over the text; how often it is below 0.1 and above 0.9"))
         return Content("")
-
-    def _unit_detail(self, search: Search) -> Content:
-        in_file = bool(self.query_one("#inspect-file", Input).value.strip())
-        return drawing.unit_detail(search, self._table.cursor_row, self.size.width - 2, in_file=in_file)
 
     @on(ColouredText.Moved)
     @on(DataTable.RowHighlighted)

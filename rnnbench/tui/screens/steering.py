@@ -95,6 +95,8 @@ class SteeringScreen(PlaceScreen):
         attachment = self.attachment
         if attachment is None or attachment.state not in TRAINED:
             self.nothing(tr("no run is training here: these settings are changed while it does"))
+        elif not attachment.is_read:  # the present values stand in the log
+            self.nothing(tr("the run's log is still being read"))
         else:
             in_background(self, attachment.run.config, partial(self._show_settings, attachment), self.fail)
 

@@ -20,7 +20,7 @@ from rnnbench.tui.actions import Action
 from rnnbench.tui.attachment import Attachment, JobEnded
 from rnnbench.tui.background import in_background
 from rnnbench.tui.fitting import middle_cut
-from rnnbench.tui.form import CORPUS
+from rnnbench.tui.form import CORPUS, FormState
 from rnnbench.tui.messages import EndGlanced, EventsArrived, StateChanged
 from rnnbench.tui.notifying import SeenTraining
 from rnnbench.tui.panes.bars import PaneTabs
@@ -169,11 +169,15 @@ class WorkbenchScreen(ArrangingScreen, ExperimentScreen, QueueingScreen):
         self._summarise()
         self._model.refresh_name()
         if job is None:
-            in_background(self, run.config, partial(self._fill_form, run.name), self._not_opened)
+            fill = partial(self._fill_form, run.name, self._model.form.state())
+            in_background(self, run.config, fill, self._not_opened)
 
-    def _fill_form(self, name: str, config: RunConfig) -> None:
-        self._model.fill(config, name)
-        self.say(tr("the form is filled from run {name}", name=name))
+    def _fill_form(self, name: str, before: FormState, config: RunConfig) -> None:
+        """Take the choices of the run that was opened, unless others were made while they were read."""
+        if self._attached(name) and self._model.form.state() == before:
+            self._model.fill(config, name)
+            if not self.status.is_answering:
+                self.say(tr("the form is filled from run {name}", name=name))
 
     def _close_run(self) -> None:
         if self.attachment is not None:
