@@ -53,7 +53,7 @@ async def test_added_path_is_listed_and_chosen(bench, tmp_path, script):
         it.screen.query_one("#corpus-path", Input).value = str(elsewhere)
         await it.keys("enter")
         await it.see("● other.md")
-        assert it.screen.query_one(ModelPane).form.texts["corpus.file"] == str(elsewhere)
+        await it.until(lambda: it.screen.query_one(ModelPane).form.texts.get("corpus.file") == str(elsewhere))
         assert isinstance(it.screen.focused, OptionList)
 
 

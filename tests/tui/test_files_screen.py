@@ -25,7 +25,7 @@ async def test_file_is_found_by_letters_and_chosen(bench, workspace, script):
         await it.keys("enter")
         await it.see("● a-novel.md")
         path = str(folder / "a-novel.md")
-        assert it.screen.query_one(ModelPane).form.texts["corpus.file"] == path
+        await it.until(lambda: it.screen.query_one(ModelPane).form.texts.get("corpus.file") == path)
 
 
 async def test_letters_that_no_name_has_are_answered_in_the_list(bench, workspace, script):

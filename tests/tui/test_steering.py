@@ -6,6 +6,7 @@ from textual.widgets import Input
 from rnnbench.runs import jobs
 from rnnbench.runs.events import CheckpointSaved, RunContinued, RunPaused, SampleDrawn, SettingChanged
 from rnnbench.tui import actions
+from rnnbench.tui.feed import RunFeed
 from rnnbench.tui.panes.bars import KeyLine, StatusLine
 from rnnbench.tui.panes.model import ModelPane
 
@@ -125,11 +126,12 @@ async def test_without_a_trainer_the_reason_is_told(bench, make_run, script):
 
 async def test_settings_are_not_shown_before_the_log_is_read(bench, make_run, script, monkeypatch):
     """Their present values stand in it."""
+    monkeypatch.setattr(RunFeed, "start", lambda feed: None)
     run = make_run("r", script.started(), script.step(3))
     with script.training(run):
         async with bench(script.WIDE) as it:
             await until_state(it, "running")
-            monkeypatch.setattr(it.screen.attachment, "is_read", False)
+            assert not it.screen.attachment.is_read
             await it.keys("3", "v")
             await it.until(lambda: "still being read" in it.screen.status.message)
             assert it.app.screen is it.screen

@@ -89,11 +89,6 @@ class StatusLine(Static):
         """The last thing that was said."""
         return self._message
 
-    @property
-    def is_answering(self) -> bool:
-        """Whether what was said answers the last key: nobody asked for anything else."""
-        return self._answer
-
     def summarise(self, summary: Content) -> None:
         """Say where the open run stands."""
         if summary != self._summary:

@@ -176,7 +176,7 @@ class WorkbenchScreen(ArrangingScreen, ExperimentScreen, QueueingScreen):
         """Take the choices of the run that was opened, unless others were made while they were read."""
         if self._attached(name) and self._model.form.state() == before:
             self._model.fill(config, name)
-            if not self.status.is_answering:
+            if not self.status.message:  # else that is what was asked for
                 self.say(tr("the form is filled from run {name}", name=name))
 
     def _close_run(self) -> None:
