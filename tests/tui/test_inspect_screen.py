@@ -105,7 +105,9 @@ def looking(bench, make_run, script, program, workspace, monkeypatch):
                 await it.until(lambda: it.screen.attachment is not None)
                 await it.until(lambda: it.screen.attachment.progress.step == 1)
                 await it.keys("escape", "i")
-                await it.until(lambda: isinstance(it.app.screen, InspectScreen) and it.app.screen.query("#inspect-text"))
+                await it.until(
+                    lambda: isinstance(it.app.screen, InspectScreen) and it.app.screen.query("#inspect-text")
+                )
             yield it
 
     return open_screen
