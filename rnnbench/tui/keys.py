@@ -18,6 +18,7 @@ from textual.widgets import Input
 from rnnbench.tui import actions
 from rnnbench.tui.panes.clipboard import copy
 from rnnbench.tui.screens.base import PlaceScreen
+from rnnbench.tui.words import use_keys
 from rnnbench.visible import visible
 
 if TYPE_CHECKING:
@@ -69,6 +70,7 @@ class ActionKeys(OrderedKeys[Result]):
     def __init__(self, keys: Mapping[str, str]) -> None:
         super().__init__()
         self.key_map = actions.read_key_map(keys)
+        use_keys(self.key_map)
         self.set_keymap(self.key_map.for_bindings())
 
     async def run_action(

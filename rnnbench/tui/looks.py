@@ -81,7 +81,8 @@ class Looks(ActionKeys[int]):
         if other is not None:
             self.choose_theme(other)
         elif isinstance(self.screen, PlaceScreen):
-            self.screen.nothing(tr("this theme is as dark or light as the terminal; T lists the others"))
+            said = tr("this theme is as dark or light as the terminal; {key[choose_theme]} lists the others")
+            self.screen.nothing(said)
 
     def action_choose_theme(self) -> None:
         """The list of themes; it shows each as it is passed."""

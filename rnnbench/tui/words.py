@@ -7,11 +7,14 @@ typed on a command line is the same in every language, as are logs and error mes
 
 import tomllib
 from importlib import resources
+from typing import Protocol
 
 ENGLISH, CHINESE = "en", "zh"
 LANGUAGES = (ENGLISH, CHINESE)
 
+_KEY = "{key["
 _catalogue: dict[str, str] = {}
+_keys: "list[Keys]" = []
 
 
 def use_language(language: str) -> None:
@@ -21,6 +24,17 @@ def use_language(language: str) -> None:
     _catalogue.clear()
     if language != ENGLISH:
         _catalogue.update(read_catalogue(language))
+
+
+class Keys(Protocol):
+    """The key that each action has now, as a person reads it, by the id of the action."""
+
+    def __getitem__(self, id: str, /) -> str: ...
+
+
+def use_keys(keys: Keys) -> None:
+    """Name these keys from now on, in sentences such as "{key[start]} starts a run"."""
+    _keys[:] = [keys]
 
 
 def read_catalogue(language: str) -> dict[str, str]:
@@ -37,9 +51,11 @@ def language_of(environment: str) -> str:
 
 
 def tr(sentence: str, /, **values: object) -> str:
-    """The sentence in the chosen language, with the values filled in at {names}. Only the sentence is looked up, so
-    untrusted values are never read as a pattern."""
+    """The sentence in the chosen language, with the values filled in at {names}, and the key that an action has now at
+    {key[id]}. Only the sentence is looked up, so untrusted values are never read as a pattern."""
     said = _catalogue.get(sentence, sentence)
+    if _KEY in said:
+        return said.format(key=_keys[0], **values)
     return said.format(**values) if values else said
 
 

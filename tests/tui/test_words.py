@@ -11,7 +11,7 @@ import pytest
 
 import rnnbench.tui
 from rnnbench.tui import words
-from rnnbench.tui.actions import ACTIONS
+from rnnbench.tui.actions import ACTIONS, DEFAULT_KEYS, read_key_map
 from rnnbench.tui.form import FIELDS
 
 SOURCES = sorted(Path(rnnbench.tui.__file__).parent.rglob("*.py"))
@@ -70,6 +70,23 @@ def test_values_have_the_same_names():
     catalogue = words.read_catalogue(words.CHINESE)
     wrong = {english for english, chinese in catalogue.items() if names_in(english) != names_in(chinese)}
     assert wrong == set()
+
+
+def test_keys_in_sentences_are_those_of_actions():
+    """A sentence that names a key names it by the id of an action, in the code and in the catalogue."""
+    named = {name for sentence in all_sentences() for name in names_in(sentence) if name.startswith("key[")}
+    assert named and named <= {f"key[{action.id}]" for action in ACTIONS}
+
+
+def test_keys_in_sentences_follow_the_users_choice():
+    """A changed key is the one that a sentence names; of several keys the first."""
+    sentence = words.later("add by path ({key[add_corpus]})")
+    try:
+        words.use_keys(read_key_map({"add_corpus": "f5 ctrl+t"}))
+        assert words.tr(sentence) == "add by path (F5)"
+    finally:
+        words.use_keys(DEFAULT_KEYS)
+    assert words.tr(sentence) == "add by path (a)"
 
 
 def test_values_are_never_patterns():

@@ -14,7 +14,7 @@ from textual.keys import KEY_NAME_REPLACEMENTS, REPLACED_KEYS, Keys, key_to_char
 
 from rnnbench.tui.actions.kinds import PLACES, Action, key_names
 from rnnbench.tui.actions.registry import ACTIONS, actions_for, by_id
-from rnnbench.tui.words import tr
+from rnnbench.tui.words import tr, use_keys
 from rnnbench.visible import visible
 
 _MODIFIERS = ("ctrl", "alt", "shift", "super", "hyper", "meta")
@@ -26,10 +26,14 @@ _LONGEST = 60
 @dataclass(frozen=True)
 class KeyMap:
     """The keys of every action. `chosen` are those of the user, by the id of the action; `problems` tell in words
-    which of the user's choices were not taken."""
+    which of the user's choices were not taken. `map[id]` is the first key of the action of that id, as a person reads
+    it."""
 
     chosen: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     problems: tuple[str, ...] = ()
+
+    def __getitem__(self, id: str) -> str:
+        return key_names(self.keys(by_id(id))[:1])
 
     def keys(self, action: Action) -> tuple[str, ...]:
         """The keys that do the action now."""
@@ -64,6 +68,7 @@ class KeyMap:
 
 
 DEFAULT_KEYS = KeyMap()
+use_keys(DEFAULT_KEYS)
 
 
 def key_map_of(node: DOMNode) -> KeyMap:

@@ -87,7 +87,7 @@ class CorporaPane(Pane):
     def compose(self) -> ComposeResult:
         yield Paragraph(id="corpus-header")
         yield OptionList(*self._lines(), id="corpus-list", markup=False, compact=True)
-        yield PathInput(placeholder=tr("add by path (a)"), id="corpus-path")
+        yield PathInput(placeholder=tr("add by path ({key[add_corpus]})"), id="corpus-path")
         yield Paragraph(id="corpus-problem")
         yield ScrolledContent(id="corpus-details")
 
@@ -349,7 +349,10 @@ class CorporaPane(Pane):
         path = self.highlighted
         shown = self.query_one(ScrolledContent)
         if path is None:
-            empty = tr("No texts here yet. g gets one from the catalogue, f finds a file, a adds one by its path.")
+            empty = tr(
+                "No texts here yet. {key[get_corpus]} gets one from the catalogue, {key[find_file]} finds a file, "
+                "{key[add_corpus]} adds one by its path."
+            )
             shown.show(Content.styled(empty if not self._paths else "", "dim"))
             return
         wanted = self._wanted(path)

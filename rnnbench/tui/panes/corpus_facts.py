@@ -35,7 +35,8 @@ def facts(answer: Described | None, reading: Reading | None, width: int) -> Iter
         return
     if answer.description is None:
         yield Content.styled(visible(answer.problem), "$text-error")
-        yield Content.styled(tr("e tries another encoding, b replaces bytes that are not text"), "dim")
+        hint = tr("{key[turn_encoding]} tries another encoding, {key[turn_errors]} replaces bytes that are not text")
+        yield Content.styled(hint, "dim")
         return
     found = answer.description
     yield from _flowed(_length(found), width)

@@ -196,7 +196,7 @@ class GeneratePane(Pane):
     def _cannot_ask(self) -> str | None:
         names = [voice.speaker.run for voice in self._speaking if voice.speaker is not None]
         if not names:
-            return tr("no run is open: start one (s) or open one (r)")
+            return tr("no run is open: start one ({key[start]}) or open one ({key[show_runs]})")
         without = [name for name in names if not _has_checkpoint(RunStore(self._workspace).run(name))]
         if not without:
             return None

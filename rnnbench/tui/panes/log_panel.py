@@ -68,7 +68,8 @@ class LogPanel(Vertical):
     def compose(self) -> ComposeResult:
         yield LogView()
         yield LogField(tr("filter"), tr("words that must occur; !word must not"), FILTER)
-        yield LogField(tr("search"), tr("text to look for; n and N go from hit to hit"), SEARCH)
+        hint = tr("text to look for; {key[next_hit]} and {key[hit_before]} go from hit to hit")
+        yield LogField(tr("search"), hint, SEARCH)
 
     @property
     def log_view(self) -> LogView:

@@ -341,7 +341,7 @@ class ModelPane(Pane):
         if row is not None:
             said = field_help(self.form, row.key)
         elif isinstance(self.screen.focused, SectionTitle):
-            said = tr("enter opens and folds the section; / searches all fields")
+            said = tr("enter opens and folds the section; {key[find_field]} searches all fields")
         if said:
             self.query_one("#model-help", Paragraph).show(Content.styled(said, "dim"))
 

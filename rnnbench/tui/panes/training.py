@@ -52,7 +52,8 @@ STATE_STYLES = {
     CRASHED: "bold $text-error",
 }
 _NOTHING = later(
-    "No run is open. Choose a text (1), look over the model (2) and press s to start; r lists earlier runs."
+    "No run is open. Choose a text (1), look over the model (2) and press {key[start]} to start; {key[show_runs]} "
+    "lists earlier runs."
 )
 
 
@@ -64,9 +65,10 @@ class TrainingPane(Pane, CurveKeys):
         "The open run: how far it is, how well it predicts, and what it says. Perplexity is the number of symbols the "
         "model hesitates between; the level lines are what a uniform guess, the frequencies alone and counts of five "
         "symbols would reach. "
-        "The cross-hair (h) says what the curves were at a step; + and - zoom about it. "
-        "The log follows the run until you scroll up; go to its end to follow again. A filter (f) leaves only some of "
-        "its lines, a search (/) marks a text in them. Quitting does not end a training."
+        "The cross-hair ({key[toggle_cross_hair]}) says what the curves were at a step; {key[zoom_in]} and "
+        "{key[zoom_out]} zoom about it. The log follows the run until you scroll up; go to its end to follow again. A "
+        "filter ({key[filter_log]}) leaves only some of its lines, a search ({key[search_log]}) marks a text in them. "
+        "Quitting does not end a training."
     )
     BINDINGS: ClassVar[list[BindingType]] = actions.bindings(actions.TRAINING)
 

@@ -51,8 +51,9 @@ class CompareScreen(PlaceScreen, CurveKeys):
     ABOUT = (
         "The validation curves of the marked runs. Every run has a number, a colour and a dash of its own, on the "
         "chart and in the table. A perplexity counts tokens: between runs with different tokens compare bits per "
-        "character (y), and those only on the same text. The cross-hair (h) says what the curves were at a place; + "
-        "and - zoom about it. The table ends with the settings in which the runs differ."
+        "character ({key[turn_up]}), and those only on the same text. The cross-hair ({key[toggle_cross_hair]}) says "
+        "what the curves were at a place; {key[zoom_in]} and {key[zoom_out]} zoom about it. The table ends with the "
+        "settings in which the runs differ."
     )
     BINDINGS: ClassVar[list[BindingType]] = actions.bindings(actions.COMPARE)
 
@@ -149,7 +150,9 @@ class CompareScreen(PlaceScreen, CurveKeys):
         ]
         notes = []
         if other_texts and not self._view.bits:
-            notes.append(tr("The texts or their tokens differ: compare bits/character (y), on the same text only."))
+            notes.append(
+                tr("The texts or their tokens differ: compare bits/character ({key[turn_up]}), on the same text only.")
+            )
         if without:
             names = ", ".join(visible(name) for name in without)
             notes.append(tr("Not drawn: {names} (pseudo-perplexity).", names=names))

@@ -72,8 +72,8 @@ class RunControl:
             self._confirm(
                 tr("Delete run {name}?", name=run.name),
                 tr(
-                    "Its checkpoints, its log and its samples, {size}, go to the trash. z brings it back; the trash "
-                    "keeps the last {runs} runs for {days} days.",
+                    "Its checkpoints, its log and its samples, {size}, go to the trash. {key[undelete]} brings it "
+                    "back; the trash keeps the last {runs} runs for {days} days.",
                     size=size_text(size), runs=KEPT_RUNS, days=KEPT_DAYS,
                 ),
                 lambda: self._work(lambda: store.delete(run.name), lambda _: self._deleted(run, then)),
@@ -82,7 +82,7 @@ class RunControl:
         self._work(lambda: bytes_in(run.folder), ask)
 
     def _deleted(self, run: Run, then: Callable[[], object]) -> None:
-        self._screen.say(tr("deleted {name}; z brings it back", name=run.name))
+        self._screen.say(tr("deleted {name}; {key[undelete]} brings it back", name=run.name))
         then()
 
     def undelete(self, then: Callable[[str], object]) -> None:
@@ -109,7 +109,8 @@ class RunControl:
             if has_checkpoint:
                 self.resume(run.name, then)
             elif not run.config_file.exists():
-                self._screen.nothing(tr("{name} left no settings to start it with again: d deletes it", name=run.name))
+                said = later("{name} left no settings to start it with again: {key[delete]} deletes it")
+                self._screen.nothing(tr(said, name=run.name))
             else:
                 self._work(run.config, partial(self._ask_restart, run, then))
 

@@ -29,7 +29,7 @@ from rnnbench.tui.widgets.coloured_text import ColouredText
 from rnnbench.tui.words import later, tr
 from rnnbench.workspace import Workspace
 
-_WAIT = later("something is being computed; esc stops it")
+_WAIT = later("something is being computed; {key[leave_inspect]} stops it")
 
 
 class InspectScreen(PlaceScreen):
@@ -80,7 +80,7 @@ class InspectScreen(PlaceScreen):
 
     def on_mount(self) -> None:
         self._coloured.focus()
-        self._put("#inspect-guide", drawing.guide(actions.key_map_of(self)))
+        self._put("#inspect-guide", drawing.guide())
         self._show()
         in_background(self, self._run.config, self._opened, self.fail)
 
@@ -193,7 +193,7 @@ class InspectScreen(PlaceScreen):
             self._wished = partial(self._fetch, work, done)
         elif self._is_language_model():
             self._stop()
-            self._set_busy(tr("reading ...  (esc stops it)"))
+            self._set_busy(tr("reading ...  ({key[leave_inspect]} stops it)"))
             turn = self._turn
             in_background(self, work, partial(self._if_still, turn, done), partial(self._if_still, turn, self.fail))
 
@@ -345,7 +345,7 @@ class InspectScreen(PlaceScreen):
     def _follow(self, unit: str) -> None:
         """Colour the text by a unit; a text that was not read yet has to be."""
         if self._reading is None:
-            self.nothing(tr("read a text first (e, enter); then it can be coloured by a unit"))
+            self.nothing(tr("read a text first ({key[edit_text]}, enter); then it can be coloured by a unit"))
         else:
             self._ask(Question(inspector.UNIT, self._text, unit))
 

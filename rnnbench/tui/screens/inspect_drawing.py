@@ -11,7 +11,6 @@ from rnnbench.runs import ramp
 from rnnbench.runs.figures import figure
 from rnnbench.runs.ramp import Scale
 from rnnbench.tui import actions, inspector
-from rnnbench.tui.actions import KeyMap
 from rnnbench.tui.cells import cell_len, cut, padded, wrap
 from rnnbench.tui.fitting import GAP, as_many, middle_cut
 from rnnbench.tui.inspector import Activity, Alternative, Followed, Follower, Gates, Reading, Search, Token
@@ -24,10 +23,10 @@ BITS = Scale(0.0, 1.0)
 UNIT_COLUMNS = (later("property"), later("unit"), "r", later("searched r"))
 GATE_COLUMNS = (later("layer"), later("gate"), later("mean"), later("below 0.1"), later("above 0.9"))
 BUSY = {
-    inspector.SURPRISAL: later("reading the text ...  (esc stops it)"),
-    inspector.UNIT: later("following the unit ...  (esc stops it)"),
-    inspector.UNITS: later("looking for units that follow something ...  (esc stops it)"),
-    inspector.GATES: later("measuring the gates ...  (esc stops it)"),
+    inspector.SURPRISAL: later("reading the text ...  ({key[leave_inspect]} stops it)"),
+    inspector.UNIT: later("following the unit ...  ({key[leave_inspect]} stops it)"),
+    inspector.UNITS: later("looking for units that follow something ...  ({key[leave_inspect]} stops it)"),
+    inspector.GATES: later("measuring the gates ...  ({key[leave_inspect]} stops it)"),
 }
 _BLOCKS = " ▏▎▍▌▋▊▉█"
 _APART = "   "
@@ -78,17 +77,13 @@ def title(name: str, view: str, activity: Activity | None, reading: Reading | No
     return shown + Content(figures) if shown.cell_length + cell_len(figures) <= width else shown
 
 
-def guide(keys: KeyMap) -> Content:
+def guide() -> Content:
     """What can be done where nothing was read yet."""
-    named = ("edit_text", "edit_file", "take_excerpt", "view_units", "view_gates", "leave_inspect")
-    edit, file, excerpt, units, gates, back = (keys.text(actions.by_id(name)) for name in named)
     lines = [
         tr("A text in colours: each token by how little the model expected it."),
-        tr("{edit} type or paste a text, enter reads it;  {file} read a file", edit=edit, file=file),
-        tr("{excerpt} read an excerpt of the validation text, each time the next", excerpt=excerpt),
-        tr(
-            "{units} units that follow something;  {gates} the gates;  {back} back", units=units, gates=gates, back=back
-        ),
+        tr("{key[edit_text]} type or paste a text, enter reads it;  {key[edit_file]} read a file"),
+        tr("{key[take_excerpt]} read an excerpt of the validation text, each time the next"),
+        tr("{key[view_units]} units that follow something;  {key[view_gates]} the gates;  {key[leave_inspect]} back"),
     ]
     return Content("\n".join(lines))
 

@@ -26,7 +26,7 @@ from rnnbench.tui.screens.base import PlaceScreen
 from rnnbench.tui.screens.confirm import ConfirmScreen
 from rnnbench.tui.screens.queueing import queued_text
 from rnnbench.tui.widgets.line_table import Cell, Column, LineTable
-from rnnbench.tui.words import tr
+from rnnbench.tui.words import later, tr
 from rnnbench.workspace import Workspace
 
 REFRESH_SECONDS, SLOW_SECONDS = 2.0, 10.0
@@ -105,14 +105,11 @@ class QueueScreen(PlaceScreen):
 
     def _empty_text(self) -> str:
         """How a run gets into the queue."""
-        keys = actions.key_map_of(self)
-        start, add = keys.text(actions.by_id("start")), keys.text(actions.by_id("queue_form"))
-        here = tr("{add} puts the run of the form into the queue.", add=add)
-        queue = keys.text(actions.by_id("show_queue"))
+        here = tr("{key[queue_form]} puts the run of the form into the queue.")
         there = tr(
-            "Opened on the workbench ({queue}), the queue takes the run of the form ({add}).", queue=queue, add=add
+            "Opened on the workbench ({key[show_queue]}), the queue takes the run of the form ({key[queue_form]})."
         )
-        rule = tr("One device trains one run at a time: {start} on the workbench asks while one trains.", start=start)
+        rule = tr("One device trains one run at a time: {key[start]} on the workbench asks while one trains.")
         return f"{here if self._offer is not None else there}\n{rule}"
 
     def _selected(self) -> QueueRow | None:
@@ -125,7 +122,8 @@ class QueueScreen(PlaceScreen):
         if row is None:
             self.nothing(tr("nothing waits"))
         elif row.place is None:
-            self.nothing(tr("{name} is being trained: x in the list of runs (r) stops it", name=row.name))
+            said = later("{name} is being trained: {key[stop]} in the list of runs ({key[show_runs]}) stops it")
+            self.nothing(tr(said, name=row.name))
         else:
             return row
         return None
@@ -204,7 +202,7 @@ class QueueScreen(PlaceScreen):
                 queue_runner.release(self._queue.workspace)
                 return tr("the queue goes on")
             self._queue.hold()
-            return tr("the queue is held: h lets it go on")
+            return tr("the queue is held: {key[hold_queue]} lets it go on")
 
 
 def _cells(row: QueueRow, now: float) -> list[Cell]:
@@ -221,5 +219,5 @@ def _title(view: QueueView) -> str:
     if view.is_held:
         return tr("Queue: {count} waiting, held", count=count)
     if not view.is_run:
-        return tr("Queue: {count} waiting, nobody starts them: h twice lets it go on", count=count)
+        return tr("Queue: {count} waiting, nobody starts them: {key[hold_queue]} twice lets it go on", count=count)
     return tr("Queue: {count} waiting", count=count)

@@ -35,7 +35,7 @@ class QueueingScreen(SteeringScreen):
 
     def _told_waiting(self, count: int) -> None:
         if count:
-            self.say(tr("the queue goes on: {count} waiting (k)", count=count))
+            self.say(tr("the queue goes on: {count} waiting ({key[show_queue]})", count=count))
 
     def action_show_queue(self) -> None:
         """What waits; comes back with the name of a run to open."""

@@ -85,7 +85,9 @@ class RunActionsScreen(PlaceScreen):
         if run is None:
             return
         if self.run_state == FINISHED:
-            self.nothing(tr("{name} has finished: open it (enter) and press u to train on", name=run.name))
+            self.nothing(
+                tr("{name} has finished: open it (enter) and press {key[train_on]} to train on", name=run.name)
+            )
         elif self.run_state == PAUSED:
             self.action_go_on()
         else:

@@ -41,12 +41,12 @@ class RunsScreen(RunActionsScreen):
     """The list of runs; closes with the name of the run to open, or with None."""
 
     ABOUT = (
-        "Every run of this workspace, the one that changed last on top; o sorts by another column, / leaves only the "
-        "runs with some words. The perplexity is the best one on the validation text. It counts tokens, so it compares "
-        "only runs with the same tokens; bits per character compare any two runs on the same text. A cloze model has a "
-        "pseudo-perplexity (pseudo-ppl) instead, which compares with no perplexity. Mark two to six runs with space "
-        "and press c to see their curves on one chart. A deleted run stays in the trash for a week, and z brings the "
-        "last one back."
+        "Every run of this workspace, the one that changed last on top; {key[sort_runs]} sorts by another column, "
+        "{key[find_runs]} leaves only the runs with some words. The perplexity is the best one on the validation text. "
+        "It counts tokens, so it compares only runs with the same tokens; bits per character compare any two runs on "
+        "the same text. A cloze model has a pseudo-perplexity (pseudo-ppl) instead, which compares with no "
+        "perplexity. Mark two to six runs with {key[mark]} and press {key[compare]} to see their curves on one chart. "
+        "A deleted run stays in the trash for a week, and {key[undelete]} brings the last one back."
     )
     BINDINGS: ClassVar[list[BindingType]] = actions.bindings(actions.RUNS)
 
@@ -148,17 +148,13 @@ class RunsScreen(RunActionsScreen):
 
     def _empty_text(self) -> str:
         """Why no run is listed, and what to do about it."""
-        keys = actions.key_map_of(self)
-        back, start = keys.text(actions.by_id("close")), keys.text(actions.by_id("start"))
         if not self._whole:
             return ""
         if self._all:
-            return tr("No run has all of these words; {back} shows every run again.", back=back)
+            return tr("No run has all of these words; {key[close]} shows every run again.")
         return tr(
-            "No runs yet. {back} leads back to the workbench: choose a text (1), look over the model (2), and {start} "
-            "starts a run.\nIt is listed here from then on, also when it has ended.",
-            back=back,
-            start=start,
+            "No runs yet. {key[close]} leads back to the workbench: choose a text (1), look over the model (2), and "
+            "{key[start]} starts a run.\nIt is listed here from then on, also when it has ended."
         )
 
     def _draw(self, cursor: int) -> None:

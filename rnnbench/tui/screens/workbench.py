@@ -34,7 +34,7 @@ from rnnbench.tui.screens.command import CommandScreen
 from rnnbench.tui.screens.experiment import ExperimentScreen
 from rnnbench.tui.screens.looking import look_into
 from rnnbench.tui.screens.queueing import QueueingScreen
-from rnnbench.tui.words import tr
+from rnnbench.tui.words import later, tr
 from rnnbench.visible import visible
 from rnnbench.workspace import Workspace
 
@@ -303,10 +303,10 @@ class WorkbenchScreen(ArrangingScreen, ExperimentScreen, QueueingScreen):
         self._model.enter_budget()
         short = middle_cut(visible(name), _SHORT_NAME)
         if begins:
-            said = tr("this run begins with the weights of {name}: set a budget, esc, s", name=short)
+            said = later("this run begins with the weights of {name}: set a budget, {key[leave_field]}, {key[start]}")
         else:
-            said = tr("pairs begin anew, with the choices of {name}: set a budget, esc, s", name=short)
-        self.say(said)
+            said = later("pairs begin anew, with the choices of {name}: set a budget, {key[leave_field]}, {key[start]}")
+        self.say(tr(said, name=short))
 
     def action_show_samples(self) -> None:
         """Page through what the open run wrote."""
