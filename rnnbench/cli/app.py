@@ -11,6 +11,7 @@ from typer.exceptions import TyperException
 
 from rnnbench import __version__
 from rnnbench.cli import (
+    bench,
     control,
     corpora,
     demo,
@@ -85,6 +86,7 @@ control.register(app)
 inspect.register(app)
 demo.register(app)
 doctor.register(app)
+bench.register(app)
 app.add_typer(runs.app, name="runs")
 app.add_typer(queue.app, name="queue")
 app.add_typer(corpora.app, name="corpora")

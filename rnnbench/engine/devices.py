@@ -7,16 +7,21 @@ import torch
 from rnnbench.config import RunConfig
 from rnnbench.engine import precision
 from rnnbench.engine.launch import ALONE, Place
-from rnnbench.errors import UnavailableError
+from rnnbench.errors import UnavailableError, UsageError
+from rnnbench.visible import visible
 
 _SMALL_PRODUCT = 1 << 18  # multiply-adds of one time step below which a second thread costs more than it brings
 
 
 def choose_device(wish: str) -> torch.device:
-    """The device of that name; `auto` is the first of cuda, mps, cpu. Raises UnavailableError when it is not there."""
+    """The device of that name; `auto` is the first of cuda, mps, cpu. Raises UsageError for what is no name of a
+    device, UnavailableError when it is not there."""
     if wish == "auto":
         wish = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
-    device = torch.device(wish)
+    try:
+        device = torch.device(wish)
+    except RuntimeError:
+        raise UsageError(f"no device is called {visible(wish)}", "auto, cpu, cuda, cuda:1 and mps are names") from None
     if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
         found = torch.cuda.device_count()
         raise UnavailableError(f"no device {wish} on this machine", f"{found} CUDA devices found; try --device cpu")

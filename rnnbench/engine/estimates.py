@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import torch
@@ -41,6 +42,15 @@ def steps_per_epoch(config: RunConfig, tokens: int) -> int:
 def tokens_per_second(config: RunConfig, vocabulary: int) -> float:
     """Training tokens per second of the whole step (forward, backward, clip, update) on random tokens."""
     device, _ = devices.prepare(config)
+    return _rate(config, _on_random_tokens(config, vocabulary, device))
+
+
+def learner(config: RunConfig, vocabulary: int, device: torch.device) -> Callable[[], int]:
+    """A whole training step of a configuration on one batch of random tokens; it says how many they are."""
+    return partial(_learner(config, _on_random_tokens(config, vocabulary, device)), 0)
+
+
+def _on_random_tokens(config: RunConfig, vocabulary: int, device: torch.device) -> _Trial:
     training = config.training
     reach = 2 * training.margin if config.model.task == "cloze" else 1
     tokens = (training.batch_size + 2) * training.steps_per_sequence + reach
@@ -50,7 +60,7 @@ def tokens_per_second(config: RunConfig, vocabulary: int) -> float:
     if isinstance(network, LanguageModel):
         trial = _language_model(config, ids, device, network)
     assert trial is not None
-    return _rate(config, trial)
+    return trial
 
 
 @dataclass(frozen=True)
@@ -89,8 +99,8 @@ def _cloze(config: RunConfig, ids: NDArray[np.int64], device: torch.device, netw
     return _Trial(network, lambda step: (network.loss(inputs, targets, batch.inside), scored))
 
 
-def _rate(config: RunConfig, trial: _Trial) -> float:
-    """Tokens a second, the first step left out: it is slower than the rest."""
+def _learner(config: RunConfig, trial: _Trial) -> Callable[[int], int]:
+    """A step of training: forward, backward, clip, update. It waits for the loss, and says how many tokens it read."""
     training, network = config.training, trial.network
     optimizer, device = optimization.make_optimizer(network.parameters(), training), next(network.parameters()).device
 
@@ -104,6 +114,12 @@ def _rate(config: RunConfig, trial: _Trial) -> float:
         loss.item()
         return tokens
 
+    return step
+
+
+def _rate(config: RunConfig, trial: _Trial) -> float:
+    """Tokens a second, the first step left out: it is slower than the rest."""
+    step, device = _learner(config, trial), next(trial.network.parameters()).device
     if device.type == "cpu" and not config.machine.threads:
         torch.set_num_threads(threads.try_out(config, lambda: step(0)).threads)
     step(0)
