@@ -128,7 +128,8 @@ class CorporaPane(Pane):
 
     @property
     def _list_width(self) -> int:
-        return max(self.content_size.width - 1, 20)  # a scroll bar may come
+        seen = self.content_size.width or self._width - self.gutter.width  # behind another pane it has none
+        return max(seen - 1, 20)  # a scroll bar may come
 
     def _row(self, path: Path) -> TextRow:
         glance = self._glances.get(self._glance_key(path))

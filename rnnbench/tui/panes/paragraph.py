@@ -33,6 +33,7 @@ class Paragraph(Widget):
     def __init__(self, content: Content | None = None, *, id: str) -> None:
         super().__init__(id=id)
         self._shown = content or Content("")
+        self._width = 0  # when it was last seen: behind another pane it has none
 
     def render(self) -> Content:
         """The content."""
@@ -43,14 +44,18 @@ class Paragraph(Widget):
         before, self._shown = self._shown, content
         if content.is_same(before):
             return
+        is_seen = self.size.width > 0
+        self._width = self.size.width or self._width
         if self._height(before) != self._height(content):
             self.refresh(layout=True)
+        elif not is_seen:
+            self.refresh()  # what was painted before it was hidden must not come back
         elif regions := self._differences(before, content):
             self.refresh(*regions)
 
     def _height(self, content: Content) -> int:
         least = self.styles.min_height
-        rows = content.get_height({}, self.size.width) if self.size.width else 0
+        rows = content.get_height({}, self._width) if self._width else 0
         return max(rows, int(least.value) if least is not None and least.is_cells else 0)
 
     def _differences(self, before: Content, after: Content) -> list[Region]:
