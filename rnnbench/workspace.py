@@ -16,6 +16,11 @@ def bundled_corpora() -> Path:
     return installed if installed.is_dir() else _PACKAGE.parent / "corpora"
 
 
+def from_home(path: str | Path) -> Path:
+    """The path with the home folder in place of `~`; as it is where it names a user who does not exist."""
+    return Path(os.path.expanduser(path))  # noqa: PTH111 - Path's raises RuntimeError for such a user
+
+
 def _is_there(path: Path) -> bool:
     """Whether something has this name, be it readable or not: who opens it says what is wrong with it."""
     try:
@@ -35,7 +40,7 @@ class Workspace:
     @classmethod
     def choose(cls, option: Path | None = None) -> "Workspace":
         """The folder given by the option, else by RNNBENCH_HOME, else the current one."""
-        return cls(Path(option or os.environ.get("RNNBENCH_HOME") or ".").expanduser().absolute())
+        return cls(from_home(option or os.environ.get("RNNBENCH_HOME") or ".").absolute())
 
     @property
     def runs(self) -> Path:
@@ -73,13 +78,13 @@ class Workspace:
     def find_corpus(self, name: str) -> Path:
         """The file meant by `name`: a path, or the name (suffix optional) of a text in a corpora folder.
 
-        Raises CorpusError when there is none.
+        A name that begins with `~` is sought there before it is somebody's home. Raises CorpusError when there is none.
         """
-        given = Path(name).expanduser()
-        candidates = [given]
-        if given.name == name:
-            candidates += [folder / f"{name}{end}" for folder in self.corpora_folders for end in ("", *TEXT_SUFFIXES)]
-        for path in candidates:
+        given, known_by_name = from_home(name), list[Path]()
+        if Path(name).name == name:
+            endings = ("", *TEXT_SUFFIXES)
+            known_by_name = [folder / f"{name}{end}" for folder in self.corpora_folders for end in endings]
+        for path in [*known_by_name, given] if name.startswith("~") else [given, *known_by_name]:
             if _is_there(path):
                 return path.absolute()
         known = ", ".join(path.stem for path in self.corpora()) or "none"

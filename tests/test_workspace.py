@@ -28,6 +28,28 @@ def test_a_tilde_means_the_home_folder(tmp_path: Path, monkeypatch: pytest.Monke
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("RNNBENCH_HOME", "~/x")
     assert Workspace.choose().root == tmp_path / "x"
+    monkeypatch.setenv("RNNBENCH_HOME", "~nobody-of-that-name/x")
+    assert Workspace.choose().root == Path.cwd() / "~nobody-of-that-name/x"
+
+
+def test_a_tilde_that_is_nobodys_home_is_a_name(workspace: Workspace, corpus_file: Path) -> None:
+    """A text called `~draft.txt` is found by its name and by its path; the home of nobody is a text that is not there."""
+    draft = corpus_file.with_name("~nobody-of-that-name.txt")
+    draft.write_text("text")
+    for name in ("~nobody-of-that-name", "~nobody-of-that-name.txt", str(draft)):
+        assert workspace.find_corpus(name) == draft
+    with pytest.raises(CorpusError, match="corpus not found: ~gone/x"):
+        workspace.find_corpus("~gone/x.txt")
+
+
+def test_a_text_wins_over_a_home_of_its_name(
+    workspace: Workspace, corpus_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`~` alone is the home folder only where no text is called so."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert workspace.find_corpus("~") == tmp_path
+    corpus_file.with_name("~.txt").write_text("text")
+    assert workspace.find_corpus("~") == corpus_file.with_name("~.txt")
 
 
 def test_a_text_is_known_by_its_name_with_or_without_suffix(workspace: Workspace, corpus_file: Path) -> None:

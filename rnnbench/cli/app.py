@@ -1,6 +1,7 @@
 """The rnnbench command: options that every command has, and errors turned into one line and an exit code."""
 
 import gc
+import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,6 +11,7 @@ import typer
 from typer.exceptions import TyperException
 
 from rnnbench import __version__
+from rnnbench import config as configuration
 from rnnbench.cli import (
     bench,
     control,
@@ -66,6 +68,7 @@ def _main(
 ) -> None:
     """Open the workbench when no command is given and stdout is a terminal."""
     SETTINGS.quiet, SETTINGS.verbose, SETTINGS.no_color, SETTINGS.debug = quiet, verbose, no_color, debug
+    SETTINGS.for_program = False
     context.obj = Workspace.choose(workspace)
     looks.keep(context, options)
     if workspace is not None and not context.obj.root.is_dir():
@@ -111,7 +114,8 @@ def end_by(cause: BaseException) -> NoReturn:
     except Stopped as stopped:
         sys.exit(stopped.exit_code)
     except RnnbenchError as error:
-        _fail(str(error), error.exit_code, error)
+        hint = error.hint if SETTINGS.for_program else _with_options(error.hint)
+        _fail(f"{error.message} ({hint})" if hint else error.message, error.exit_code, error)
     except typer.Abort:
         _fail("nothing was done", ExitCode.FAILED, None)
     except TyperException as error:
@@ -127,6 +131,12 @@ def end_by(cause: BaseException) -> NoReturn:
         _fail("out of memory: use a smaller model or batch", ExitCode.UNAVAILABLE, error)
     except Exception as error:
         _fail(f"unexpected {type(error).__name__}: {error} (--debug shows where)", ExitCode.FAILED, error)
+
+
+def _with_options(hint: str) -> str:
+    """A hint with the options of the command line for the settings that it names: layers below know of no options."""
+    flags = {field.key: field.flag for field in configuration.fields() if field.flag}
+    return re.sub(r"\b[a-z]+\.[a-z_]+\b", lambda found: flags.get(found[0], found[0]), hint)
 
 
 def _usage(error: TyperException) -> str:

@@ -39,7 +39,7 @@ def compare(context: typer.Context, runs: Runs, json: Json = False) -> None:
     settings = comparing.setting_rows(compared)
     rows = [[row.label, *row.texts] for row in (*comparing.figure_rows(compared), *settings)]
     output.table(["", *(run.name for run in found)], rows)
-    if comparing.texts_differ(settings):
+    if comparing.texts_differ(compared):
         output.say(comparing.OTHER_TEXTS)
 
 
@@ -52,7 +52,7 @@ def _find(context: typer.Context, names: list[str]) -> list[Run]:
 def _told(record: Record) -> Record:
     """What `compare --json` tells of a run."""
     progress = record["progress"]
-    plain = {name: record[name] for name in ("name", "task", "state", "step", "planned_steps", "parameters")}
+    plain = {name: record[name] for name in ("name", "task", "state", "step", "planned_steps", "parameters", "changes")}
     scores = {name: progress[name] for name in ("best", "test")}
     return {**plain, **scores, **{name: progress[name] for name in ("tokens_per_second", "elapsed_seconds")}}
 

@@ -81,11 +81,13 @@ def show(
         pair_texts.show(path, chosen, as_json=json)
         return
     told = ToldProgress() if progress else silent
+    output.SETTINGS.for_program = progress
     described = texts.describe(path, chosen.corpus, chosen.text, told=told)
     measured = None
     if baselines:
         encoded = texts.encode(path, chosen.corpus, chosen.text, context.obj.cache, told)
-        measured = texts.measure_baselines(encoded, compress=True)
+        written = texts.Written(path, chosen.corpus, chosen.text)
+        measured = texts.measure_baselines(encoded, written=written)
     if json:
         output.json_data(records.description_record(described, measured))
         return

@@ -104,6 +104,7 @@ def examine(workspace: Workspace) -> Report:
     places = tuple(_place(name, path) for name, path in _folders(workspace))
     compute, terminal = _compute(), _terminal()
     warnings = [*_compute_warnings(compute), *_terminal_warnings(terminal), *_place_warnings(places)]
+    warnings += _settings_warnings()
     if chinese == "jieba":
         warnings.append("Chinese words are cut by jieba; `pip install rnnbench[jieba]` brings one 25 times as fast")
     return Report(compute, terminal, places, versions, chinese, tuple(warnings))
@@ -227,6 +228,18 @@ def _terminal_warnings(terminal: Terminal) -> Iterator[str]:
         yield f"TERM={terminal.term or 'is not set'} tells of few colours: try TERM=xterm-256color"
     if terminal.over_ssh and not terminal.multiplexer and not shutil.which("tmux"):
         yield "over SSH tmux helps to copy text and to come back; runs go on without it"
+
+
+def _settings_warnings() -> Iterator[str]:
+    """What is wrong with the settings of the workbench, all of it: there it has one line."""
+    from rnnbench.tui.settings_file import Asked, resolve
+
+    preferences = resolve(Asked())
+    yield from preferences.problems
+    if preferences.keys:
+        from rnnbench.tui.actions import read_key_map  # loads the interface
+
+        yield from read_key_map(preferences.keys).problems
 
 
 def _place_warnings(places: tuple[Place, ...]) -> Iterator[str]:

@@ -15,12 +15,14 @@ SCHEMA_VERSION = 1
 
 @dataclass
 class Settings:
-    """What the options that every command has were set to."""
+    """What the options that every command has were set to; and whether a program reads the answer, which has settings
+    where a person has options."""
 
     quiet: bool = False
     verbose: bool = False
     no_color: bool = False
     debug: bool = False
+    for_program: bool = False
 
 
 SETTINGS = Settings()

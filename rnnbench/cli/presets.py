@@ -65,11 +65,18 @@ def validate(file: Annotated[Path, typer.Argument(show_default=False)]) -> None:
 
 
 @config_app.command()
-def keys() -> None:
-    """Every key of the workbench by place, as a Markdown document."""
-    from rnnbench.tui.actions import key_table  # loads the interface
+def keys(
+    defaults: Annotated[bool, typer.Option("--defaults", help="The keys without those of the settings file.")] = False,
+) -> None:
+    """Every key of the workbench by place, as a Markdown document: the keys that are in force."""
+    from rnnbench.tui.actions import key_table, read_key_map  # loads the interface
+    from rnnbench.tui.settings_file import read_settings, settings_file
 
-    output.data(key_table().rstrip())
+    chosen, problems = ({}, []) if defaults else read_settings(settings_file())
+    in_force = read_key_map(chosen.get("keys") or {})
+    for problem in (*problems, *in_force.problems):
+        output.complain(f"rnnbench: {visible(problem)}")
+    output.data(key_table(in_force).rstrip())
 
 
 @config_app.command()

@@ -149,6 +149,7 @@ def run_record(run: Run) -> Record:
         "corpus": _corpus(started),
         "device": started.device if started else None,
         "planned_steps": started.planned_steps if started else None,
+        "changes": [{"step": event.step, "name": event.name, "value": event.value} for event in progress.settings],
         "warnings": [event.message for event in progress.warnings],
         "message": progress.finished.message if progress.finished else "",
         **_notes(run),

@@ -7,7 +7,8 @@ import typer
 
 from rnnbench.cli import comparing, export, output, records, run_notes, run_trash
 from rnnbench.cli.records import Record
-from rnnbench.config import size_in_short
+from rnnbench.config import as_written, size_in_short
+from rnnbench.runs.comparing import setting_text
 from rnnbench.runs.figures import CLOZE, figure, figure_texts, long_perplexity_name
 from rnnbench.runs.narration import Narrator, duration
 from rnnbench.runs.store import CRASHED, FAILED, PAUSED, RunStore
@@ -113,6 +114,7 @@ def _lines(record: Record) -> list[str]:
             f"training     {training['optimizer']} {training['learning_rate']:g}, batches of "
             f"{_batch(config)}, seed {training['seed']}"
         ]
+        lines += [f"changed      {text}" for text in _changes(record, training)]
     for label, key in (
         ("train", "train"),
         ("train frozen", "train_frozen"),
@@ -133,6 +135,19 @@ def _lines(record: Record) -> list[str]:
     lines += [f"tags         {' '.join(record['tags'])}"] if record["tags"] else []
     lines += [f"note         {record['note']}"] if record["note"] else []
     return lines
+
+
+def _changes(record: Record, training: Record) -> list[str]:
+    """Each setting that was changed while the run was going: what it was begun with, and what came after it."""
+    courses: dict[str, list[str]] = {}
+    for change in record["changes"]:
+        courses.setdefault(change["name"], []).append(f"{change['value']} from step {change['step']:,} on")
+    texts = []
+    for key, course in courses.items():
+        name = key.removeprefix("training.")
+        begun = setting_text(as_written(training.get(name)))
+        texts.append(", ".join([f"{name.replace('_', ' ')} {begun}", *course]))
+    return texts
 
 
 def _batch(config: Record) -> str:

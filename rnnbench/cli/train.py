@@ -13,6 +13,7 @@ from rnnbench.config import RunConfig, Values
 from rnnbench.engine import launch
 from rnnbench.errors import CorpusError, RnnbenchError, UnavailableError, UsageError
 from rnnbench.runs import jobs, wishes
+from rnnbench.runs.naming import usual_name
 from rnnbench.runs.store import FINISHED, PAUSED, Run, RunStore
 from rnnbench.workspace import Workspace
 
@@ -66,7 +67,7 @@ def train(
         dry_run.show(chosen, path, as_json=json)
         return
     launch.find_place().check(chosen, headless=headless)
-    name = run or store.free_name(f"{path.stem}-{chosen.model.cell}")
+    name = run or store.free_name(usual_name(path.name, chosen.model.cell))
     if queued:
         from rnnbench.cli import queue
 
@@ -212,9 +213,26 @@ def stop(
 
 
 @looks.with_looks(after="run")
-def attach(context: typer.Context, run: RunArgument, **options: Any) -> None:
+def attach(
+    context: typer.Context,
+    run: Annotated[
+        str | None,
+        typer.Argument(metavar="[RUN]", help="The run's name; else the only one that is going.", show_default=False),
+    ] = None,
+    **options: Any,
+) -> None:
     """Open the workbench on a running or finished run."""
-    tui(context, run, **options)
+    tui(context, run or _only_one_going(RunStore(context.obj)), **options)
+
+
+def _only_one_going(store: RunStore) -> str:
+    """The run that is being trained. Raises UsageError with the names there are when there is none or several."""
+    going = [run.name for run in store.running()]
+    if len(going) == 1:
+        return going[0]
+    why = f"{len(going)} are going" if going else "none is going"
+    known = ", ".join(going or [run.name for run in store.newest(8)]) or "none yet"
+    raise UsageError(f"attach to which run? {why}", f"known: {known}")
 
 
 @looks.with_looks(after="run")

@@ -29,7 +29,8 @@ _MANIFEST_LIMIT = 1 << 20
 class Position:
     """Where training stands, besides the tensors: everything the next step and the next report depend on.
 
-    `next_evaluation` is the elapsed second of the next score in a run that only the clock ends. `pending_nats` and
+    `next_evaluation` is the elapsed second of the next score in a run that only the clock ends; the last one was at
+    `evaluated_step` and found `evaluated_loss_nats`, which is None in older checkpoints. `pending_nats` and
     `pending_steps` are the part of a recorded loss that is not complete yet. `waited` counts the evaluations since the
     last improvement, `drops` those of the learning rate that evaluations have led to. `learning_rate` and `clip_norm`
     replace the configuration's where somebody changed them on the way (0 clips nothing); `rollbacks` counts how often
@@ -49,6 +50,14 @@ class Position:
     learning_rate: float | None = None
     clip_norm: float | None = None
     rollbacks: int = 0
+    evaluated_loss_nats: float | None = None
+
+    @property
+    def loss_nats(self) -> float | None:
+        """The validation loss of exactly this step; None where it was not scored."""
+        if self.step == self.evaluated_step and self.evaluated_loss_nats is not None:
+            return self.evaluated_loss_nats
+        return self.best_loss_nats if self.step == self.best_step else None
 
 
 @dataclass(frozen=True)

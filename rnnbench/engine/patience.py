@@ -16,6 +16,7 @@ def judged(position: Position, loss_nats: float, training: TrainingConfig) -> Po
     return replace(
         position,
         evaluated_step=position.step,
+        evaluated_loss_nats=loss_nats,
         best_loss_nats=loss_nats if best else position.best_loss_nats,
         best_step=position.step if best else position.best_step,
         waited=waited,

@@ -213,10 +213,9 @@ class Session:
         began = time.perf_counter()
         position = replace(self.position, elapsed_seconds=self.elapsed_seconds())
         best = position.step == position.best_step
-        loss_nats = position.best_loss_nats if best else None
         with optimization.averaged(self.optimizer):
             checkpoint = Checkpoint(self._tensors(), position, self.origin())
-            manifest = checkpoints.save(self.run.checkpoints, checkpoint, loss_nats)
+            manifest = checkpoints.save(self.run.checkpoints, checkpoint, position.loss_nats)
         checkpoints.prune(self.run.checkpoints, self.config.checkpoints.keep)
         self.saved_at, self.control.save_asked = time.monotonic(), False
         self.saved_position, self.saving_seconds = self.position, time.perf_counter() - began
@@ -345,6 +344,7 @@ class Session:
             encoding=" + ".join(dict.fromkeys(member.encoding for member in self.text.members)),
             lossy=", ".join(self.text.switches),
             replaced_characters=self.text.replaced,
+            tokens_digest=self.text.tokens_digest,
         )
 
 

@@ -127,7 +127,7 @@ def refuse_unknown(tokens: Sequence[str], wish: Unknown) -> None:
     """Raise UsageError that names tokens of a prompt that the vocabulary lacks, where they should not be replaced."""
     if tokens and wish == "refuse":
         named = " ".join(map(repr, tokens[:20])) + (" ..." if len(tokens) > 20 else "")
-        raise UsageError(f"not in the vocabulary: {named}", "leave it out, or let --unknown replace it")
+        raise UsageError(f"not in the vocabulary: {named}", "leave it out; with `unknown replace` it is read as <unk>")
 
 
 def _written(name: str, prefix: str) -> str:

@@ -1,23 +1,28 @@
 """What runs are compared by: their figures, their validation curves, and the settings in which they differ."""
 
 import contextlib
+import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import PurePath
 from typing import Any
 
 from rnnbench import config as configuration
-from rnnbench.config import RunConfig
+from rnnbench.config import RunConfig, as_written, value_of
 from rnnbench.errors import RnnbenchError
 from rnnbench.metrics import Score
-from rnnbench.runs.events import EvaluationDone
+from rnnbench.runs.events import EvaluationDone, RunStarted, SettingChanged
 from rnnbench.runs.figures import CLOZE, bits_per_character, figure
 from rnnbench.runs.narration import duration
 from rnnbench.runs.progress import RunProgress
+from rnnbench.runs.settings import CHANGEABLE
 from rnnbench.runs.store import Run
 
 OTHER_TEXTS = "the texts or their tokens differ: compare bits/character, and those only on the same text"
 UNKNOWN = "-"
+_NO_TOKENS = ("corpus.file", "corpus.encoding", "corpus.errors", "corpus.maximum_gigabytes")
+"""Settings that say how a text is found and read, not what is in it."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +39,10 @@ class Point:
 
 @dataclass(frozen=True)
 class Compared:
-    """A run as it is at one moment; a snapshot, so that it may cross threads. No configuration: it was unreadable."""
+    """A run as it is at one moment; a snapshot, so that it may cross threads. No configuration: it was unreadable.
+
+    `started` is None before it has begun; `changes` are those of its settings while it was going, in order.
+    """
 
     name: str
     state: str
@@ -47,6 +55,8 @@ class Compared:
     elapsed_seconds: float
     points: tuple[Point, ...]
     config: RunConfig | None
+    started: RunStarted | None = None
+    changes: tuple[SettingChanged, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -83,6 +93,8 @@ def compared(run: Run, progress: RunProgress, state: str, config: RunConfig | No
         elapsed_seconds=progress.elapsed_seconds,
         points=_points(progress),
         config=config,
+        started=started,
+        changes=tuple(progress.settings),
     )
 
 
@@ -154,18 +166,61 @@ def figure_rows(runs: Sequence[Compared]) -> list[Row]:
 
 
 def setting_rows(runs: Sequence[Compared]) -> list[Row]:
-    """A row for each setting in which the runs are not all the same; "-" for a run that does not tell its settings."""
-    differing = configuration.differences(run.config for run in runs if run.config)
+    """A row for each setting in which the runs are not all the same; "-" for a run that does not tell its settings.
+
+    A setting that was changed while a run was going tells what it was, what it is and since when.
+    """
+    configs = [run.config for run in runs if run.config]
+    differing = configuration.differences(configs)
+    changed = {event.name for run in runs for event in run.changes}
+    for key in (f"training.{name}" for name in CHANGEABLE):
+        if key in changed and key not in differing:
+            differing[key] = [as_written(value_of(config, key)) for config in configs]
     rows = []
     for key, values in differing.items():
         left = iter(values)
-        rows.append(Row(key, tuple(setting_text(next(left)) if run.config else UNKNOWN for run in runs)))
+        texts = tuple(_course(setting_text(next(left)), key, run) if run.config else UNKNOWN for run in runs)
+        rows += [Row(key, texts)] if len(set(texts)) > 1 else []
     return rows
 
 
-def texts_differ(settings: Sequence[Row]) -> bool:
+def _course(begun: str, key: str, run: Compared) -> str:
+    """A setting of a run, from what it was begun with to what it is."""
+    changes = [event for event in run.changes if event.name == key]
+    if not changes:
+        return begun
+    last = changes[-1]
+    more = f", last of {len(changes)} changes" if len(changes) > 1 else ""
+    return f"{begun}, then {last.value} (step {last.step:,}{more})"
+
+
+def texts_differ(runs: Iterable[Compared]) -> bool:
     """Whether the runs' perplexities count different tokens."""
-    return any(row.label.startswith(("corpus.", "text.")) for row in settings)
+    return any(_count_different(one, other) for one, other in itertools.combinations(runs, 2))
+
+
+def _count_different(one: Compared, other: Compared) -> bool:
+    """By what they have read; by their settings too where that is not known exactly, as of older runs."""
+    if one.started and other.started:
+        if one.started.tokens_digest and other.started.tokens_digest:
+            return one.started.tokens_digest != other.started.tokens_digest
+        if _read(one.started) != _read(other.started):
+            return True
+    elif one.config and other.config and _file(one.config) != _file(other.config):
+        return True
+    differing = configuration.differences(run.config for run in (one, other) if run.config)
+    return any(key.startswith(("corpus.", "text.")) and key not in _NO_TOKENS for key in differing)
+
+
+def _read(started: RunStarted) -> tuple[object, ...]:
+    """What a run told of its text when it began."""
+    sizes = started.corpus_characters, started.corpus_tokens, started.vocabulary_size, started.validation_tokens
+    return started.corpus_digest, started.encoding, started.lossy, started.replaced_characters, *sizes
+
+
+def _file(config: RunConfig) -> str:
+    """A text by the name under which a workspace knows it."""
+    return PurePath(config.corpus.file).stem
 
 
 def setting_text(value: Any) -> str:

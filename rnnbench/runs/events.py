@@ -44,7 +44,8 @@ class RunStarted(Event):
     """Everything that is known before the first step. Baselines are losses on the validation split.
 
     `planned_steps` is None when only the wall clock ends the run. `lossy` names the switches that changed the text,
-    `replaced_characters` counts the marks that stand for bytes which were not text. Written again when resumed.
+    `replaced_characters` counts the marks that stand for bytes which were not text. Losses of runs with
+    the same `tokens_digest` are of the same tokens; it is empty in older logs. Written again when resumed.
     """
 
     device: str
@@ -69,6 +70,7 @@ class RunStarted(Event):
     encoding: str = ""
     lossy: str = ""
     replaced_characters: int = 0
+    tokens_digest: str = ""
     precision: str = "float32"
 
 

@@ -13,6 +13,7 @@ from rnnbench.runs.events import Event, LogOpened, from_line, to_line
 _CHUNK = 1 << 20
 _FURTHEST = 1 << 28  # bytes: read in 60 ms from memory, in some seconds from a slow disk
 _START = b'\n{"event":"RunStarted"'  # as events.to_line writes it
+_KNOWN = 512  # bytes before the place that was read up to: an event or two, so there is a time among them
 MAX_LINE = 16 << 20  # a line longer than this is damage, not an event
 
 
@@ -48,12 +49,22 @@ class EventFollower:
     """Reads what is new in a log that another process is writing.
 
     Works in bytes and keeps the remainder: text is cut inside characters all the time.
+
+    A file that does not go on from what was read is another log, of a run that was deleted and started again: then
+    `replaced` is true, and nothing more comes until the follower begins anew. Its bytes tell it, not its number on the
+    disk, which the next file often gets.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self.begin_anew()
+
+    def begin_anew(self) -> None:
+        """Read from the first byte of whatever file has the name."""
         self.skipped = 0
+        self.replaced = False
         self._offset = 0
+        self._last = b""  # what was read last: it lies before the offset
         self._remainder = b""
 
     def poll(self, limit: int = _CHUNK) -> list[Event]:
@@ -76,8 +87,8 @@ class EventFollower:
 
     @property
     def at_end(self) -> bool:
-        """Whether everything in the file has been read."""
-        return self._size() <= self._offset
+        """Whether everything in the file has been read, or it is another one."""
+        return self.replaced or self._size() <= self._offset
 
     def _size(self) -> int:
         try:
@@ -88,11 +99,13 @@ class EventFollower:
     def _read(self, limit: int) -> bytes:
         try:
             with self.path.open("rb") as file:
-                file.seek(self._offset)
-                data = file.read(limit)
+                file.seek(self._offset - len(self._last))
+                self.replaced = self.replaced or file.read(len(self._last)) != self._last
+                data = b"" if self.replaced else file.read(limit)
         except FileNotFoundError:
             return b""
         self._offset += len(data)
+        self._last = (self._last + data[-_KNOWN:])[-_KNOWN:]
         return data
 
 

@@ -16,7 +16,7 @@ from rnnbench import storage
 from rnnbench.errors import RnnbenchError
 from rnnbench.runs.gpus import GpuReader, GpuReport
 from rnnbench.runs.log import EventFollower
-from rnnbench.runs.progress import RunProgress
+from rnnbench.runs.progress import RunProgress, fold
 from rnnbench.runs.store import Run, RunStore, bytes_in, space_left
 
 T = TypeVar("T")
@@ -124,6 +124,9 @@ class _Watched:
         """Where it stands now."""
         for event in self.follower.drain():
             self.progress.apply(event)
+        if self.follower.replaced:  # deleted and started again
+            self.follower.begin_anew()
+            self.progress = fold(self.follower.drain())
         return self.progress
 
 

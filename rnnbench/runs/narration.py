@@ -34,6 +34,7 @@ from rnnbench.visible import LINE_END, visible
 _LINES_PER_RUN = 30
 _LONGEST_INTERVAL = 100
 _SAMPLE_CHARACTERS = 4000
+_LONGEST_SECONDS = 1e13  # 300,000 years: no clock told more
 TOKEN_PHASES = ("counting tokens", "writing ids")
 
 
@@ -51,7 +52,9 @@ def line_interval(planned_steps: int | None) -> int:
 
 
 def duration(seconds: float) -> str:
-    """Seconds as a person says them: 48 s, 3 min 05 s, 2 h 10 min."""
+    """Seconds as a person says them: 48 s, 3 min 05 s, 2 h 10 min; "?" for what is no time, such as infinity."""
+    if not abs(seconds) <= _LONGEST_SECONDS:
+        return "?"
     whole = round(seconds)
     if whole < 60:
         return f"{seconds:.1f} s" if seconds < 10 else f"{whole} s"
@@ -150,7 +153,7 @@ class Narrator:
             told = index + 1
 
     def _step_line(self, step: int, event: StepDone) -> str:
-        loss = math.fsum(self._losses) / len(self._losses)  # the same however the events were cut
+        loss = _sum(self._losses) / len(self._losses)
         epoch = event.epoch if step == event.step else step / self._epoch
         of = f"/{self._planned}" if self._planned else ""
         return (
@@ -167,6 +170,14 @@ class Narrator:
         figures = "".join(f"  {text}" for text in figure_texts(event.figures))
         split = "train (frozen weights)" if event.split == "train" else event.split
         return f"{split} at step {event.step}: {score_text(score, self._task)}{figures}{unknown}{covered}{best}"
+
+
+def _sum(losses: list[float]) -> float:
+    """The same however the events were cut; infinite where it does not fit into a double."""
+    try:
+        return math.fsum(losses)
+    except OverflowError:
+        return sum(losses)
 
 
 def last_lines(started: Event | None, ending: Iterable[Event]) -> list[str]:

@@ -13,6 +13,7 @@ VERSION = 1
 MOST_TAGS, LONGEST_TAG, LONGEST_NOTE = 20, 32, 2000  # counted in tags, and in characters
 _LARGEST_FILE = 1 << 16
 _HAN = "\u3400-\u4dbf\u4e00-\u9fff"
+_SURROGATES = re.compile("[\ud800-\udfff]")  # alone they are no characters, and no file can hold them
 _TAG = re.compile(rf"[A-Za-z0-9_{_HAN}][A-Za-z0-9._\-{_HAN}]{{0,{LONGEST_TAG - 1}}}")
 
 
@@ -31,8 +32,9 @@ class Notes:
         return replace(self, tags=tuple(sorted(tags)))
 
     def noted(self, text: str) -> "Notes":
-        """With another note; blanks and line ends become single blanks. Raises UsageError when it is too long."""
-        line = " ".join(text.split())
+        """With another note; blanks and line ends become single blanks, and what was no text when it was typed becomes
+        U+FFFD. Raises UsageError when it is too long."""
+        line = _one_line(text)
         if len(line) > LONGEST_NOTE:
             raise UsageError(f"a note has at most {LONGEST_NOTE:,} characters, not {len(line):,}")
         return replace(self, text=line)
@@ -90,7 +92,11 @@ def _tags_of(value: Any) -> tuple[str, ...]:
 
 
 def _text_of(value: Any) -> str:
-    return " ".join(value.split())[:LONGEST_NOTE] if isinstance(value, str) else ""
+    return _one_line(value)[:LONGEST_NOTE] if isinstance(value, str) else ""
+
+
+def _one_line(text: str) -> str:
+    return _SURROGATES.sub("\ufffd", " ".join(text.split()))
 
 
 def write_notes(folder: Path, notes: Notes) -> None:

@@ -1,6 +1,7 @@
 """Where a run stands: a pure fold over its events, shared by every view, so that no two can disagree."""
 
 import bisect
+import math
 from array import array
 from collections import deque
 from collections.abc import Iterable, Sequence
@@ -129,10 +130,12 @@ class RunProgress:
                 pass
 
     def _apply_step(self, event: StepDone) -> None:
-        self.finished, self.preparing = None, None
         stride = max(self.started.steps_per_loss, 1) if self.started else 1
         first = event.step - (len(event.losses_nats) - 1) * stride
+        if min(first, event.step) < 0:
+            return  # nobody made such steps, and they need not fit into a curve
         self.train.extend(range(first, event.step + 1, stride), event.losses_nats, event.elapsed_seconds)
+        self.finished, self.preparing = None, None
         self.last_step, self.step = event, event.step
 
     def _apply_evaluation(self, event: EvaluationDone) -> None:
@@ -234,7 +237,8 @@ class RunProgress:
         done = self.fraction_done
         if not done or not self.elapsed_seconds or self.paused:
             return None
-        return self.elapsed_seconds * (1 - done) / done
+        left = self.elapsed_seconds * (1 - done) / done
+        return left if math.isfinite(left) else None
 
     @property
     def diverged_at(self) -> int | None:

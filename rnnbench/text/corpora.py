@@ -3,7 +3,7 @@
 import hashlib
 import json
 import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -22,9 +22,10 @@ from rnnbench.text.pipeline import Known, Pipeline, Reader, read_dictionary
 from rnnbench.text.sources import Report, Source, preview, silent
 from rnnbench.text.splits import Counts, Split, SplitFacts, count_spans, refuse_monotony, split_facts
 from rnnbench.text.vocabulary import Numbering, Vocabulary
+from rnnbench.text.written import Written
 from rnnbench.visible import visible
 
-__all__ = ["CorpusDescription", "EncodedCorpus", "Known", "Split", "describe", "encode", "preview"]
+__all__ = ["CorpusDescription", "EncodedCorpus", "Known", "Split", "Written", "describe", "encode", "preview"]
 
 _FORMAT = 4
 _UNKNOWN_KINDS = 20
@@ -51,6 +52,12 @@ class EncodedCorpus:
     """The most frequent of the tokens that the vocabulary lacks."""
 
     @property
+    def tokens_digest(self) -> str:
+        """Names the tokens of all splits but the one trained on, however the text was read and its file is called."""
+        scored = [(split.name, split.start, split.stop) for split in self.splits if split.name != "train"]
+        return storage.sha256(f"{self.ids_digest} {self.vocabulary.digest} {scored}".encode())[:32]
+
+    @property
     def replaced(self) -> int:
         """Characters that stand for bytes which were not text."""
         return sum(member.replaced for member in self.members)
@@ -73,6 +80,12 @@ class EncodedCorpus:
             facts.unknown_tokens,
             facts.spelling_nats,
         )
+
+    def span_characters(self, name: str) -> tuple[int, int]:
+        """Where the named split begins and ends, in characters: splits follow each other from the start of the text."""
+        place = [facts.name for facts in self.splits].index(name)
+        before = sum(facts.characters for facts in self.splits[:place])
+        return before, before + self.splits[place].characters
 
 
 def encode(
@@ -213,18 +226,17 @@ def _unknown_kinds(kinds: list[str], counts: dict[str, Counts], numbering: Numbe
 
 
 def measure_baselines(
-    corpus: EncodedCorpus, name: str = "validation", *, compress: bool = False, check: Callable[[], None] = lambda: None
+    corpus: EncodedCorpus,
+    name: str = "validation",
+    *,
+    written: Written | None = None,
+    check: Callable[[], None] = lambda: None,
 ) -> Baselines:
-    """What guessing, counting and (with `compress`, which takes seconds a megabyte) xz achieve on a split."""
+    """What guessing, counting and (where it is told how the text is `written`) xz achieve on a split.
+
+    xz takes seconds a megabyte. It reads the text itself: of tokens that the vocabulary lacks the ids tell nothing.
+    """
     train, split = corpus.split("train"), corpus.split(name)
-    spelled = baselines.ScoredSplit(
-        name, split.ids, split.characters, split.spelling_nats, _texts(corpus, split) if compress else None
-    )
-    texts = _texts(corpus, train) if compress else None
-    return baselines.measure(train.ids, texts, spelled, len(corpus.vocabulary), check=check)
-
-
-def _texts(corpus: EncodedCorpus, split: Split) -> Iterator[str]:
-    """The text of a split again, from its ids."""
-    for start in range(0, len(split.ids), _BLOCK):
-        yield corpus.vocabulary.decode(split.ids[start : start + _BLOCK].tolist())
+    texts = [written.part(*corpus.span_characters(part.name)) if written else None for part in (train, split)]
+    scored = baselines.ScoredSplit(name, split.ids, split.characters, split.spelling_nats, texts[1])
+    return baselines.measure(train.ids, texts[0], scored, len(corpus.vocabulary), check=check)

@@ -98,6 +98,8 @@ def _guess(sample: bytes) -> tuple[Candidate, ...]:
 def unsure(name: str, detection: Detection) -> CorpusError:
     """What to say when the encoding cannot be told with confidence."""
     if not detection.candidates:
-        return CorpusError(f"{visible(name)} is not text in any encoding that could be recognised", "give --encoding")
+        return CorpusError(
+            f"{visible(name)} is not text in any encoding that could be recognised", "give corpus.encoding"
+        )
     listed = "; ".join(f"{c.encoding} ({c.confidence:.0%} sure: {c.opening!r})" for c in detection.candidates)
-    return CorpusError(f"the encoding of {visible(name)} is not certain", f"give --encoding; it may be {listed}")
+    return CorpusError(f"the encoding of {visible(name)} is not certain", f"give corpus.encoding; it may be {listed}")

@@ -33,7 +33,7 @@ from rnnbench.text.pipeline import read_dictionary
 from rnnbench.text.sources import Report, Source, silent
 from rnnbench.text.splits import build_vocabulary, split_facts
 from rnnbench.text.tokenizers import Tokenizer
-from rnnbench.text.vocabulary import Numbering, Vocabulary
+from rnnbench.text.vocabulary import Numbering, Vocabulary, digest_of
 from rnnbench.visible import visible
 
 PAD, BOS, EOS = 1, 2, 3
@@ -120,6 +120,12 @@ class EncodedPairs:
     reading: ReadingFacts
     splitting: SplitFacts
     emptied: int
+
+    @property
+    def tokens_digest(self) -> str:
+        """Names the tokens of all pairs, split by split, however the text was read and its file is called."""
+        known = digest_of(self.vocabulary, self.source_vocabulary)
+        return storage.sha256(f"{self.ids_digest} {known}".encode())[:32]
 
     @property
     def replaced(self) -> int:

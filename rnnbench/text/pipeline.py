@@ -14,6 +14,7 @@ from rnnbench.text.splits import Counts, build_vocabulary, split_spans
 from rnnbench.text.statistics import StatisticsCounter
 from rnnbench.text.tokenizers import Numberer, Tokenizer, TokenizerFacts
 from rnnbench.text.vocabulary import Numbering, Vocabulary
+from rnnbench.workspace import from_home
 
 _OPENING = 80  # tokens shown as the tokenizer cuts them
 _DICTIONARY_BYTES = 64 << 20
@@ -126,7 +127,7 @@ def read_dictionary(text: TextConfig) -> str:
     """The content of jieba's user dictionary; it is recorded, so that a run does not depend on the file later."""
     if not text.user_dictionary or text.tokenizer != "jieba":
         return ""
-    path = Path(text.user_dictionary).expanduser()
+    path = from_home(text.user_dictionary)
     try:
         return storage.read_file(path, limit=_DICTIONARY_BYTES).decode("utf-8-sig")
     except (OSError, UnicodeDecodeError, BadDataError) as error:

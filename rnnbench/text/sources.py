@@ -231,7 +231,7 @@ def bad_bytes(name: str, encoding: str, offset: int, line: int, data: bytes) -> 
     """What to say of bytes that are not text."""
     return CorpusError(
         f"{visible(name)} is not {encoding}: byte {offset:,}, line {line:,}, bytes {data[:_SHOWN_BYTES].hex(' ')}",
-        "give the right --encoding, or --errors replace to read on with marks in their place",
+        "give the right corpus.encoding, or corpus.errors replace to read on with marks in their place",
     )
 
 

@@ -69,8 +69,6 @@ class WorkbenchApp(Looks):
         self._leaving.watch(on_terminal=not self.is_headless)
         self.call_after_refresh(self.tell_problem)
         self.call_after_refresh(self._watch.start)
-        for problem in self.key_map.problems:
-            self.notify(problem, severity="warning", timeout=20, markup=False)
 
     def on_descendant_focus(self, event: DescendantFocus) -> None:
         """No cursor blinks, that of the palette neither: an idle screen sends nothing."""

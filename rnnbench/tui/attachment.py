@@ -130,6 +130,10 @@ class Attachment:
         """Whether the run's folder is the one that is followed: a run may be removed, and another take its name."""
         return self._folder == _identity(self.run)
 
+    def is_fed_by(self, feed: RunFeed) -> bool:
+        """Whether that is the feed of this attachment, not of an earlier one to a run of that name."""
+        return self._feed is feed
+
     def take_job(self, job: Job) -> None:
         """Watch the process that was started for this run; its end is told by JobEnded."""
         self._job, self._seen_before_job = job, self.events_seen

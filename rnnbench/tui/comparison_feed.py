@@ -66,6 +66,11 @@ class _Followed:
         self._run = run
         self._stopping = stopping
         self._follower = EventFollower(run.events_file)
+        self._begin_anew()
+
+    def _begin_anew(self) -> None:
+        """Know nothing of the run: it is new, or was deleted and started again under its name."""
+        self._follower.begin_anew()
         self._progress = RunProgress()
         self._config: RunConfig | None = None
         self._state = ""
@@ -91,6 +96,9 @@ class _Followed:
                 for event in self._follower.poll(_CHUNK):
                     self._progress.apply(event)
                     grown = True
-                if self._follower.at_end:
+                if self._follower.replaced:
+                    self._begin_anew()
+                    grown = True
+                elif self._follower.at_end:
                     break
         return grown

@@ -3,6 +3,9 @@
 import contextlib
 import threading
 import time
+from dataclasses import dataclass
+
+from textual.message import Message
 
 from rnnbench.runs.events import Event, RunContinued, RunFinished, RunPaused, RunResumed, RunStarted
 from rnnbench.runs.log import EventFollower, read_end
@@ -24,7 +27,8 @@ class RunFeed:
     """One run's events and state, posted to `target` at most four times a second; a history as fast as it is taken.
 
     Starts at the first byte of the log, so attaching to an old run and following a new one are one path. A log that
-    is missing or cannot be read posts nothing and is tried again.
+    is missing or cannot be read posts nothing and is tried again. Where another log has its name the feed says so, in
+    its last message.
     """
 
     def __init__(self, target: Target, run: Run) -> None:
@@ -63,6 +67,9 @@ class RunFeed:
         due, tick, caught_up = time.monotonic(), 0, False
         while not self._stopping.is_set():
             self._read_until(due)
+            if self._follower.replaced:
+                post(self._target, RunReplaced(self))
+                return
             if caught_up:  # a history is read without pause
                 self._stopping.wait(max(due - time.monotonic(), 0))
                 self._read_until(due)  # what came in the meantime
@@ -104,3 +111,10 @@ class RunFeed:
                 news.taken.wait(TICK_SECONDS)
         if state and not self._stopping.is_set():
             post(self._target, StateChanged(self.run.name, state))
+
+
+@dataclass
+class RunReplaced(Message):
+    """The run that a feed followed was deleted and started again under its name: what was told is not of that one."""
+
+    feed: RunFeed

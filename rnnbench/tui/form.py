@@ -10,6 +10,7 @@ from typing import Any
 from rnnbench import config as configuration
 from rnnbench.config import ConfigField, RunConfig
 from rnnbench.errors import CorpusError, UsageError
+from rnnbench.runs.naming import usual_name
 from rnnbench.runs.store import RunStore, check_name
 from rnnbench.tui.words import tr
 from rnnbench.visible import visible
@@ -260,8 +261,7 @@ class Form:
     def _stem(self) -> str:
         if self.preset:
             return self.preset
-        corpus = self.texts.get(CORPUS, "run").rpartition("/")[2].rpartition("\\")[2]
-        return f"{corpus.removesuffix('.txt')}-{self.shown('model.cell')}"
+        return usual_name(self.texts.get(CORPUS, "run"), self.shown("model.cell"))
 
     def load_preset(self, name: str) -> None:
         """Take the choices of a ready-made experiment, the chosen corpus included where it names one."""

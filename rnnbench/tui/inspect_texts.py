@@ -3,10 +3,11 @@
 from pathlib import Path
 
 from rnnbench.config import RunConfig
+from rnnbench.errors import CorpusError
 from rnnbench.text import sources
 from rnnbench.text.sources import Source
 from rnnbench.visible import LINE_END, visible
-from rnnbench.workspace import Workspace
+from rnnbench.workspace import Workspace, from_home
 
 OPENING = 600  # characters: an excerpt, and what is offered when there is no sample
 COLOURED = 5_000  # characters: some screens full; each token comes with its alternatives
@@ -16,7 +17,9 @@ _LARGEST = 100_000_000  # bytes: what is read to find where the validation text 
 
 def beginning(path: Path, characters: int) -> str:
     """The first characters of a file. Raises CorpusError when it is no text."""
-    return sources.preview(path.expanduser(), characters)
+    if "\0" in str(path):
+        raise CorpusError(f"no file can have this name: {visible(str(path))}")
+    return sources.preview(from_home(path), characters)
 
 
 def validation_text(workspace: Workspace, config: RunConfig, characters: int) -> str:

@@ -71,9 +71,11 @@ class Looks(ActionKeys[int]):
             self.screen.fail(error)
 
     def tell_problem(self) -> None:
-        """Say what was wrong with the settings; nothing where nothing was."""
-        if self.preferences.problem and isinstance(self.screen, PlaceScreen):
-            self.screen.warn(self.preferences.problem)
+        """Say what was wrong with the settings, in one line; nothing where nothing was."""
+        problems = [*self.preferences.problems, *self.key_map.problems]
+        if problems and isinstance(self.screen, PlaceScreen):
+            more = tr("{problem} (and {count} more: rnnbench doctor)", problem=problems[0], count=len(problems) - 1)
+            self.screen.warn(more if len(problems) > 1 else problems[0])
 
     def action_toggle_theme(self) -> None:
         """Dark or light."""

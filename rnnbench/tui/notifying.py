@@ -15,7 +15,6 @@ from dataclasses import dataclass
 from textual.message import Message
 
 from rnnbench import storage
-from rnnbench.errors import RnnbenchError
 from rnnbench.runs.figures import figure, perplexity_name
 from rnnbench.runs.progress import RunProgress
 from rnnbench.runs.skimming import skim
@@ -94,7 +93,7 @@ class RunWatch:
 
     def _watch(self) -> None:
         while not self._stopping.is_set():
-            with contextlib.suppress(OSError, RnnbenchError):  # a folder that cannot be read now may be later
+            with contextlib.suppress(Exception):  # a folder that cannot be read now may be later
                 self._look()
             self._stopping.wait(self._seconds)
 
@@ -104,7 +103,8 @@ class RunWatch:
             self._training[run.name] = run
         for run in [run for run in self._training.values() if not storage.lock_is_held(run.lock_file)]:
             del self._training[run.name]
-            self._tell(run)
+            with contextlib.suppress(Exception):  # a log of nonsense keeps no other run from being told of
+                self._tell(run)
         changed = self._store.folder.stat().st_mtime_ns if self._store.folder.exists() else 0
         if changed != self._folder_changed or time.monotonic() >= self._search_at:
             self._folder_changed = changed  # a run was made

@@ -20,7 +20,7 @@ class Preferences:
     """How this workbench was asked to be.
 
     `theme` is one of THEME_NAMES, or SUITABLE. `language` is resolved: one of words.LANGUAGES. `keys` are other keys
-    for actions, by their ids. `problem` is what was wrong with the settings, to be told once; empty when nothing was.
+    for actions, by their ids. `problems` is what was wrong with the settings, to be told once.
     """
 
     theme: str = DARK
@@ -30,7 +30,7 @@ class Preferences:
     language: str = ENGLISH
     notify: bool = True
     keys: Mapping[str, str] = field(default_factory=dict)
-    problem: str = ""
+    problems: tuple[str, ...] = ()
 
 
 DEFAULTS = Preferences()

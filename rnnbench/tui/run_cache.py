@@ -13,6 +13,8 @@ from rnnbench.tui.run_rows import RunRow
 
 _VERSION = 1
 _LARGEST = 32 << 20
+_LARGEST_NUMBER = 2**63 - 1
+_LATEST = 4e9  # seconds since 1970: the year 2096
 _TYPES: dict[str, tuple[type, ...]] = {
     **dict.fromkeys(("name", "state", "corpus", "model", "task", "message", "note"), (str,)),
     **dict.fromkeys(("changed", "started", "elapsed_seconds"), (float, int)),
@@ -21,6 +23,7 @@ _TYPES: dict[str, tuple[type, ...]] = {
     "seed": (int, type(None)),
     "tags": (list,),
 }
+_TIMES = ("changed", "started")
 
 
 @dataclass(frozen=True)
@@ -65,7 +68,7 @@ def _known(record: Any) -> Known | None:
         return None
     if set(row) != set(_TYPES) or not all(_fits(row[name], types) for name, types in _TYPES.items()):
         return None
-    if not all(type(tag) is str for tag in row["tags"]):
+    if not all(type(tag) is str for tag in row["tags"]) or not all(0 <= row[time] <= _LATEST for time in _TIMES):
         return None
     try:
         check_name(row["name"])
@@ -76,13 +79,16 @@ def _known(record: Any) -> Known | None:
 
 
 def _fits(value: Any, types: tuple[type, ...]) -> bool:
-    return type(value) in types and not (isinstance(value, float) and not math.isfinite(value))
+    """Whether a value is of one of the types; a number is finite and no larger than any that an event may tell."""
+    if isinstance(value, float):
+        return float in types and math.isfinite(value)
+    return type(value) in types and not (isinstance(value, int) and abs(value) > _LARGEST_NUMBER)
 
 
 def write(path: Path, known: dict[str, Known]) -> None:
     """Keep the rows of runs that do not train. A disk that is full or may not be written costs only time."""
     record = {"version": _VERSION, "runs": [_record(item) for item in known.values() if item.row.state not in TRAINED]}
-    with contextlib.suppress(RnnbenchError, OSError):
+    with contextlib.suppress(RnnbenchError, OSError, ValueError):  # text that no file can hold is a ValueError
         storage.make_folder(path.parent)
         data = storage.as_json(record)
         if not path.is_symlink():

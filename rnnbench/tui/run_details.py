@@ -11,7 +11,9 @@ from textual.content import Content
 from rnnbench import config as configuration
 from rnnbench.config import RunConfig
 from rnnbench.errors import RnnbenchError
+from rnnbench.runs.events import SettingChanged
 from rnnbench.runs.narration import duration
+from rnnbench.runs.skimming import skim
 from rnnbench.runs.store import CRASHED, FAILED, TRAINED, Run, bytes_in
 from rnnbench.tui.cells import cut, flow, size_text
 from rnnbench.tui.run_rows import RunRow
@@ -39,6 +41,7 @@ class Details:
     bytes: int
     likeness: Likeness | None = None
     last_words: tuple[str, ...] = ()
+    changes: tuple[SettingChanged, ...] = ()
 
 
 def read_details(run: Run, row: RunRow) -> Details:
@@ -49,7 +52,7 @@ def read_details(run: Run, row: RunRow) -> Details:
     words: Sequence[str] = ()
     if row.state in (CRASHED, FAILED):
         words = [line for line in run.stderr_tail().splitlines() if line.strip()][-_TAIL_LINES:]
-    return Details(bytes_in(run.folder), likeness, tuple(words))
+    return Details(bytes_in(run.folder), likeness, tuple(words), tuple(skim(run.events_file).settings))
 
 
 @functools.cache
@@ -89,12 +92,13 @@ def strip_lines(row: RunRow, details: Details | None, width: int, height: int) -
     lines = [_head(row, width)]
     if row.note:
         lines.append(Content(cut(visible(row.note), width)))
-    facts = [line for text in (_facts(row, details), _likeness(details)) for line in _flowed(text, width)]
+    told = (_facts(row, details), _changes(details), _likeness(details))
+    facts = [line for text in told for line in _flowed(text, width)]
     words = [Content.styled(cut(visible(text), width), "$text-error") for text in _last_words(row, details)]
     room = max(height - len(lines), 0)
     kept = min(len(words), max(room - min(len(facts), 2), 1))  # the last words are the last to give way
-    told = [Content.styled(text, "dim") for text in _first(facts, room - kept, width)]
-    return [*lines, *told, *words[len(words) - kept :]][:height]
+    shown = [Content.styled(text, "dim") for text in _first(facts, room - kept, width)]
+    return [*lines, *shown, *words[len(words) - kept :]][:height]
 
 
 def _flowed(text: str, width: int) -> list[str]:
@@ -118,8 +122,8 @@ def _head(row: RunRow, width: int) -> Content:
 
 def _facts(row: RunRow, details: Details | None) -> str:
     parts = []
-    if row.started:
-        parts.append(tr("started {when}", when=time.strftime("%Y-%m-%d %H:%M", time.localtime(row.started))))
+    if row.started and (when := _moment(row.started)):
+        parts.append(tr("started {when}", when=when))
     if row.elapsed_seconds:
         spent = duration(row.elapsed_seconds)
         going = row.state in TRAINED
@@ -129,6 +133,14 @@ def _facts(row: RunRow, details: Details | None) -> str:
     if details is not None:
         parts.append(tr("{size} on disk", size=size_text(details.bytes)))
     return ", ".join(parts)
+
+
+def _moment(seconds: float) -> str:
+    """The day and the minute here; empty for a time that no calendar has: a file may have any."""
+    try:
+        return time.strftime("%Y-%m-%d %H:%M", time.localtime(seconds))
+    except (OverflowError, ValueError, OSError):
+        return ""
 
 
 def _likeness(details: Details | None) -> str:
@@ -141,6 +153,21 @@ def _likeness(details: Details | None) -> str:
     if not preset:
         return tr("not default: {settings}", settings=shown)
     return tr("like preset {name}, but {settings}", name=preset, settings=shown)
+
+
+def _changes(details: Details | None) -> str:
+    """The settings that were changed while the run was going, as they are now."""
+    last = {event.name: event for event in details.changes} if details else {}
+    settings = ", ".join(
+        tr(
+            "{setting} {value} from step {step}",
+            setting=visible(event.name.rpartition(".")[2].replace("_", " ")),
+            value=visible(event.value),
+            step=f"{event.step:,}",
+        )
+        for event in last.values()
+    )
+    return tr("changed on the way: {settings}", settings=settings) if settings else ""
 
 
 def _last_words(row: RunRow, details: Details | None) -> list[str]:

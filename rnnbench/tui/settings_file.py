@@ -104,7 +104,7 @@ def settings_file() -> Path:
 def resolve(asked: Asked, around: Surroundings | None = None, path: Path | None = None) -> Preferences:
     """Options over environment over settings.toml over defaults; a theme that none of them names is the remembered one.
 
-    Raises UsageError for an option that is wrong; what else is wrong is told by `problem`.
+    Raises UsageError for an option that is wrong; what else is wrong is told by `problems`.
     """
     asked.checked()
     around = around or Surroundings.present()
@@ -120,18 +120,12 @@ def resolve(asked: Asked, around: Surroundings | None = None, path: Path | None 
         language=around.language if chosen.get("language", AUTO) == AUTO else chosen["language"],
         notify=chosen.get("notify", True),
         keys=chosen.get("keys", {}),
-        problem=_first(problems),
+        problems=tuple(problems),
     )
 
 
 def _remembered_theme(memory: Memory) -> str:
     return memory.theme if memory.theme in THEME_NAMES else SUITABLE
-
-
-def _first(problems: list[str]) -> str:
-    """The first of them, and how many more there are: the status line is one line."""
-    more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
-    return f"{problems[0]}{more}" if problems else ""
 
 
 def read_settings(path: Path) -> tuple[dict[str, Any], list[str]]:

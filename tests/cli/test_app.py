@@ -9,8 +9,8 @@ import pytest
 import typer
 
 from rnnbench import __main__, __version__
-from rnnbench.cli import output
-from rnnbench.errors import ExitCode, UnavailableError
+from rnnbench.cli import output, train
+from rnnbench.errors import ExitCode, UnavailableError, UsageError
 from rnnbench.runs.store import RunStore
 
 COMMANDS = [
@@ -246,3 +246,44 @@ def test_config_show_is_toml(cli):
     """What is printed can be read back as a configuration."""
     tables = tomllib.loads(cli("config", "show").out)
     assert tables["model"]["cell"] == "lstm" and tables["corpus"]["file"] == "TEXT"
+
+
+def test_hints_name_the_options_of_the_command_line(cli, monkeypatch, complaint):
+    """Layers below name settings, which the workbench has as fields; here they are options, where they have one."""
+
+    def fail(*_):
+        raise UsageError("corpus.file is odd", "give corpus.encoding, or corpus.pairs, or a.b")
+
+    monkeypatch.setattr(RunStore, "find", fail)
+    assert complaint(cli("runs", "show", "x")).endswith("corpus.file is odd (give --encoding, or corpus.pairs, or a.b)")
+
+
+def test_a_program_is_told_of_settings(cli, complaint, corpus_file):
+    """The workbench reads `corpora show --progress`, and knows no options."""
+    corpus_file.write_bytes(b"This was \xff text.\n" * 99)
+    words = ("corpora", "show", "small", "--set", "corpus.encoding=utf-8")
+    told = complaint(cli(*words, "--progress"))
+    assert "give the right corpus.encoding, or corpus.errors replace to read on" in told and "--" not in told
+    assert "give the right --encoding, or --errors replace to read on" in complaint(cli(*words))
+
+
+def test_attach_without_a_run(cli, complaint, workspace, make_config, monkeypatch):
+    """It is the only one that is going; else the runs that there are are named."""
+    opened = []
+    monkeypatch.setattr(train, "open_workbench", lambda _, run: opened.append(run))
+    answer = cli("attach")
+    assert answer.code == 2 and "known: none yet" in complaint(answer)
+    one, other = (RunStore(workspace).create(name, make_config()) for name in ("one", "other"))
+    answer = cli("attach")
+    assert answer.code == 2 and "none is going (known: " in complaint(answer) and "one" in complaint(answer)
+    with other.locked():
+        assert cli("attach").code == 0
+        with one.locked():
+            answer = cli("attach")
+    assert opened == ["other"] and "2 are going" in complaint(answer)
+
+
+def test_the_home_of_nobody_is_no_text(cli, complaint):
+    """A path that begins with a user who does not exist is not found like any other."""
+    answer = cli("corpora", "show", "~nobodyx/f")
+    assert "corpus not found: ~nobodyx/f" in complaint(answer)

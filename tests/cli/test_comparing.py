@@ -1,13 +1,16 @@
 """runs compare and runs plot: figures, differing settings and curves of several runs side by side."""
 
 from contextlib import closing
+from pathlib import Path
 
 import pytest
 
 from rnnbench.cli import comparing
-from rnnbench.runs.events import EvaluationDone, RunStarted
+from rnnbench.runs import comparing as comparisons
+from rnnbench.runs.events import EvaluationDone, RunStarted, SettingChanged
 from rnnbench.runs.log import EventWriter
-from rnnbench.runs.store import RunStore
+from rnnbench.runs.progress import RunProgress
+from rnnbench.runs.store import Run, RunStore
 
 LOSSES = {"fast": (4.0, 2.5, 2.0), "slow": (4.0, 3.5, 3.0)}
 
@@ -156,3 +159,55 @@ def test_a_loss_beyond_numbers_leaves_a_hole(cli, make_run):
     answer = cli("runs", "plot", "wild")
     assert answer.code == 0 and "best 7.389 at step 100" in answer.out
     assert cli("runs", "plot", "wild", "--json").json["runs"][0]["losses_nats"] == [3.0, 1e4, 2.0]
+
+
+def test_what_was_changed_on_the_way_is_a_difference(cli, workspace, make_run, make_event):
+    """Also between runs that began alike; a setting says what it was, what it is and since when."""
+    for name in ("kept", "turned"):
+        make_run(name, (2.0,), training={"learning_rate": 0.003})
+    run = RunStore(workspace).find("turned")
+    with closing(EventWriter(run.events_file)) as log:
+        log.append(make_event(SettingChanged, step=1200, name="training.learning_rate", value="0.001"))
+    rows = cli("runs", "compare", "kept", "turned").out.splitlines()
+    assert [row.split(maxsplit=2) for row in rows if row.startswith("training.")] == [
+        ["training.learning_rate", "0.003", "0.003, then 0.001 (step 1,200)"]
+    ]
+    changes = [run["changes"] for run in cli("runs", "compare", "kept", "turned", "--json").json["runs"]]
+    assert changes == [[], [{"step": 1200, "name": "training.learning_rate", "value": "0.001"}]]
+    with closing(EventWriter(run.events_file)) as log:
+        log.append(make_event(SettingChanged, step=1300, name="training.clip_norm", value="off"))
+        log.append(make_event(SettingChanged, step=1400, name="training.clip_norm", value="0.5"))
+    shown = cli("runs", "show", "turned").out
+    assert "changed      learning rate 0.003, 0.001 from step 1,200 on\n" in shown
+    assert "changed      clip norm 1.0, off from step 1,300 on, 0.5 from step 1,400 on\n" in shown
+    assert "(step 1,400, last of 2 changes)" in cli("runs", "compare", "kept", "turned").out
+    assert "changed " not in cli("runs", "show", "kept").out
+
+
+SAME = {"tokens_digest": "same"}
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "differ"),
+    [
+        ((SAME, {}), (SAME, {"corpus": {"file": "small.txt", "encoding": "utf-8", "maximum_gigabytes": 9}}), False),
+        ((SAME, {}), (SAME, {"text": {"minimum_frequency": 2}}), False),
+        ((SAME, {}), ({"tokens_digest": "other"}, {}), True),
+        (({}, {}), ({}, {"corpus": {"file": "folder/small.txt", "encoding": "utf-8"}}), False),
+        (({}, {}), ({}, {"corpus": {"test_fraction": 0.1}}), True),
+        (({}, {}), ({"corpus_digest": "other"}, {}), True),
+        (({}, {}), ({"encoding": "gbk"}, {"corpus": {"encoding": "gbk"}}), True),
+        (({}, {}), (SAME, {"text": {"tokenizer": "word"}}), True),
+        ((None, {}), (SAME, {"corpus": {"file": "corpora/small.txt"}}), False),
+        ((None, {}), (SAME, {"corpus": {"file": "large"}}), True),
+    ],
+)
+def test_tokens_are_told_apart_by_what_was_read(make_config, make_event, one, other, differ):
+    """By a digest where the runs have one; else by what they told of their text and the settings that matter."""
+    runs = []
+    for told, tables in (one, other):
+        progress = RunProgress()
+        if told is not None:
+            progress.apply(make_event(RunStarted, **told))
+        runs.append(comparisons.compared(Run(Path("x")), progress, "finished", make_config(**tables)))
+    assert comparisons.texts_differ(runs) is differ

@@ -81,3 +81,13 @@ def test_a_folder_that_is_not_there_yet_is_judged_by_the_one_above(tmp_path):
     (tmp_path / "file").write_text("")
     assert not doctor._place("runs", tmp_path / "file" / "b").is_writable
     assert os.listdir(tmp_path) == ["file"]
+
+
+def test_every_fault_of_the_settings_is_told(cli, monkeypatch, tmp_path):
+    """The workbench has one line for them; here they are all."""
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    (tmp_path / "rnnbench").mkdir()
+    (tmp_path / "rnnbench" / "settings.toml").write_text('theem = "dark"\n[keys]\nnothing = "x"\nstart = "??"\n')
+    warnings = "\n".join(cli("doctor", "--json").json["warnings"])
+    for told in ("unknown setting theem", "[keys] nothing: there is no such action", "[keys] start: '??' is not a key"):
+        assert told in warnings

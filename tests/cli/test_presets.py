@@ -5,6 +5,7 @@ import tomllib
 import pytest
 
 from rnnbench import config as configuration
+from rnnbench.tui import settings_file
 
 
 def test_every_preset_is_listed_and_valid(cli):
@@ -85,3 +86,16 @@ def test_show_joins_preset_file_and_environment(cli, tmp_path, monkeypatch):
     assert (tables["model"]["hidden"], tables["model"]["layers"]) == (33, 2)
     assert tables["model"]["embedding"] == preset["model"]["embedding"]
     assert tables["training"]["momentum"] == 0.0
+
+
+def test_the_keys_are_those_in_force(cli, monkeypatch, tmp_path):
+    """With the user's, and what is wrong with them told; --defaults leaves them out, as the documentation does."""
+    plain = cli("config", "keys").out
+    assert "| `w` | Save | `save` |" in plain and plain == cli("config", "keys", "--defaults").out
+    monkeypatch.setattr(settings_file, "settings_file", lambda: tmp_path / "settings.toml")
+    (tmp_path / "settings.toml").write_text('[keys]\nsave = "ctrl+s f5"\nnope = "x"\n')
+    answer = cli("config", "keys")
+    assert "| `^s` `F5` | Save | `save` |" in answer.out and "`w` | Save" not in answer.out
+    assert answer.code == 0 and "[keys] nope" in answer.err
+    plainly = cli("config", "keys", "--defaults")
+    assert (plainly.out, plainly.err) == (plain, "")

@@ -187,6 +187,7 @@ def test_unknown_symbols_can_be_refused(sample, complaint):
     """--unknown refuse names them and writes nothing; replace is what happens without it."""
     answer = sample("--prompt", "漢T\x1b", "--unknown", "refuse", "--length", "5")
     assert answer.code == 2 and "'漢'" in complaint(answer)
+    assert "--" not in complaint(answer), "the workbench says the same, and has no options"
     words = ("--prompt", "漢T", "--length", "5", "--seed", "1")
     assert sample(*words, "--unknown", "replace").out == sample(*words).out
 

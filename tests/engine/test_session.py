@@ -148,7 +148,7 @@ def test_every_field_of_the_position_is_needed(interrupted, stopped_at):
     assert run.outcome(lambda checkpoint: checkpoint) == run.expected
     assert run.expected.best[0] < 13, "this rate spoils the weights, so the best score is one of before"
     own = {"step", "elapsed_seconds", "next_evaluation", "best_step", "evaluated_step"}  # these have their own tests,
-    own |= {"learning_rate", "clip_norm", "rollbacks"}  # and what was asked for on the way has its own in test_obeying
+    own |= {"evaluated_loss_nats", "learning_rate", "clip_norm", "rollbacks"}  # what was asked for in test_obeying
     expected = replace(run.expected, position=Position())  # a field that only itself would show is not needed
     for name in sorted({field.name for field in fields(Position)} - own):
         looks = range(stopped_at - 3, stopped_at + 2)  # one of them is between an evaluation and the step after it
@@ -184,12 +184,18 @@ def test_the_evaluated_step_is_needed(at_its_best, trainings, stop_at):
     assert [event.step for event in log].count(checkpoint.position.step) == 2
 
 
-def test_the_best_step_is_needed(at_its_best, trainings, stop_at):
-    """A run that was stopped at its best, and is stopped again at once, still knows that this is its best."""
+def test_the_best_step_and_the_loss_found_last_are_needed(at_its_best, trainings, stop_at):
+    """A run that was stopped at its best, and is stopped again at once, still knows that this is its best.
+
+    The loss of the step says so, and in checkpoints that do not hold it the best step.
+    """
     run, checkpoint = at_its_best
-    trainings.go_on(run, stop_at(1))
-    assert choose(run.checkpoints, "best").step == checkpoint.position.step
-    checkpoints.save(run.checkpoints, reset("best_step")(checkpoint), checkpoint.position.best_loss_nats)
+    older = reset("evaluated_loss_nats")(checkpoint)
+    for known in (checkpoint, reset("best_step")(checkpoint), older):
+        checkpoints.save(run.checkpoints, known, checkpoint.position.best_loss_nats)
+        trainings.go_on(run, stop_at(1))
+        assert choose(run.checkpoints, "best").step == checkpoint.position.step
+    checkpoints.save(run.checkpoints, reset("best_step")(older), checkpoint.position.best_loss_nats)
     trainings.go_on(run, stop_at(1))
     assert choose(run.checkpoints, "best").step != checkpoint.position.step
 
@@ -340,3 +346,22 @@ def test_what_is_known_before_the_first_step(trainings, tiny):
     assert (started.corpus_characters, started.corpus_tokens, started.validation_tokens) == (800, 800, 80)
     assert started.uniform_loss_nats == pytest.approx(torch.log(torch.tensor(float(started.vocabulary_size))).item())
     assert 0 < started.unigram_loss_nats < started.uniform_loss_nats
+
+
+def test_a_checkpoint_of_a_scored_step_tells_its_loss(trainings, short):
+    """The last one too, where it is not the best; one that was saved between two evaluations tells none."""
+    run = trainings.whole("scored", short(checkpoints={"keep": 9}))
+    losses = {event.step: event.loss_nats for event in run.progress().evaluations if event.split == "validation"}
+    found = {manifest.step: manifest.loss_nats for manifest in checkpoints.manifests(run.checkpoints)}
+    assert found == {step: losses[step] for step in found} and max(found) == max(losses)
+    position = Position(step=9, evaluated_step=9, evaluated_loss_nats=2.0, best_step=8, best_loss_nats=1.0)
+    assert [replace(position, step=step).loss_nats for step in (8, 9, 10)] == [1.0, 2.0, None]
+
+
+def test_the_last_checkpoint_is_scored_though_not_the_best(trainings, tiny):
+    """A learning rate that makes it worse and worse: best is not last, and both have their losses."""
+    training = {"max_steps": 12, "optimizer": "sgd", "learning_rate": 30.0, "schedule": "constant"}
+    run = trainings.whole("worse", tiny(training=training, evaluation={"every_steps": 4}))
+    best, last = choose(run.checkpoints, "best"), choose(run.checkpoints, "last")
+    assert best.step < last.step == 12
+    assert last.loss_nats == run.progress().latest.loss_nats > best.loss_nats == run.progress().best.loss_nats

@@ -139,6 +139,35 @@ def test_the_end_comes_with_the_start_that_it_belongs_to(
     assert started == (before[-1] if before else None)
 
 
+@pytest.mark.parametrize("message", ["", "of the new run, " * 40], ids=["shorter", "longer"])
+def test_another_log_of_the_name_is_not_taken_for_the_rest(path: Path, message: str) -> None:
+    """A run that was deleted and started again: nothing more comes until the follower begins anew."""
+    path.write_bytes(LINES)
+    follower = EventFollower(path)
+    assert messages(list(follower.drain())) == MESSAGES
+    path.unlink()
+    assert follower.poll() == [] and follower.at_end and not follower.replaced
+    path.write_bytes(to_line(Warned(message=message)))
+    for _ in range(2):
+        assert list(follower.drain()) == []
+        assert follower.replaced and follower.at_end
+    follower.begin_anew()
+    assert messages(list(follower.drain())) == [message]
+    assert not follower.replaced
+
+
+def test_a_copy_of_a_log_is_gone_on_with(path: Path) -> None:
+    """A log that was moved, or brought back from a copy, is the same one."""
+    path.write_bytes(LINES)
+    follower = EventFollower(path)
+    list(follower.drain())
+    kept = path.with_name("kept")
+    path.rename(kept)
+    path.write_bytes(LINES + to_line(Warned(message="more")))
+    assert messages(list(follower.drain())) == ["more"]
+    assert not follower.replaced
+
+
 def test_damaged_lines_are_counted_and_passed_over(path: Path) -> None:
     """A bad line in the middle costs that line and nothing else; empty lines cost nothing."""
     good = to_line(Warned(message="good"))

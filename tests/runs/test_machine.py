@@ -122,6 +122,18 @@ def test_processes_of_another_machine_or_of_nobody_are_not_looked_at(run, worksp
     assert (usage.pid, usage.cpu, usage.memory, usage.threads) == (pid, None, None, None)
 
 
+def test_a_run_that_was_started_again_is_read_anew(run, workspace, make_event):
+    """Deleted and started again under its name between two looks: nothing of the old log is told."""
+    write(run, make_event(RunStarted, device="cuda:0"), make_event(StepDone, tokens_per_second=1000.0))
+    looker = Machine(RunStore(workspace))
+    with run.locked():
+        assert [usage.device for usage in looker.look().runs] == ["cuda:0"]
+        run.events_file.unlink()
+        write(run, make_event(RunStarted, device="cpu"), *[make_event(StepDone, tokens_per_second=5.0)] * 9)
+        (usage,) = looker.look().runs
+    assert (usage.device, usage.tokens_per_second) == ("cpu", 5.0)
+
+
 # -- GPUs --------------------------------------------------------------------------------------------------------------
 
 

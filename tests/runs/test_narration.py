@@ -52,6 +52,7 @@ def test_round_numbers(value: float, rounded: int) -> None:
     [
         (0, "0.0 s"), (9.94, "9.9 s"), (10, "10 s"), (59.4, "59 s"), (59.6, "1 min 00 s"), (185, "3 min 05 s"),
         (3599.7, "1 h 00 min"), (7800, "2 h 10 min"), (360000, "100 h 00 min"),
+        (math.inf, "?"), (-math.inf, "?"), (math.nan, "?"), (1e300, "?"),
     ],
 )  # fmt: skip
 def test_durations_as_a_person_says_them(seconds: float, text: str) -> None:
@@ -69,6 +70,21 @@ def test_durations_as_a_person_says_them(seconds: float, text: str) -> None:
 def test_perplexities_have_about_four_digits(value: float, text: str) -> None:
     """Small ones keep what tells them apart, large ones stay short."""
     assert figure(value) == text
+
+
+@pytest.mark.parametrize(("loss", "mean"), [(1e308, "inf"), (-1e308, "-inf")])
+def test_losses_whose_sum_is_no_number_are_told(make_event: MakeEvent, loss: float, mean: str) -> None:
+    """A log may hold numbers that are as large as numbers get: the line comes, as of any other step."""
+    event = make_event(StepDone, step=5, losses_nats=(loss,) * 5)
+    (*_, line) = told(make_event(RunStarted, steps_per_loss=1), event, every=5)
+    assert line.startswith("step 5") and f"loss {mean} nats" in line
+
+
+def test_a_phase_of_nonsense_is_told(make_event: MakeEvent) -> None:
+    """Of a clock that jumped nobody knows the time left."""
+    began = make_event(Prepared, phase="writing ids", done=1, total=2**62, at=1.0)
+    now = make_event(Prepared, phase="writing ids", done=2**61, total=2**62, at=1e308)
+    assert told(began, now)[-1].endswith("? left")
 
 
 def stretch(make_event: MakeEvent, first: int, last: int, stride: int = 1) -> StepDone:

@@ -77,6 +77,14 @@ def test_what_is_no_tag_is_left_out(tmp_path: Path) -> None:
     assert notes.read_notes(tmp_path) == Notes((), "x" * LONGEST_NOTE)
 
 
+def test_what_is_no_text_becomes_a_mark(tmp_path: Path) -> None:
+    """Half a character, typed in another encoding or put into the file, can be written and is read as U+FFFD."""
+    assert notes.note(tmp_path, "caf\udce9") == Notes(text="caf\ufffd")
+    notes.notes_file(tmp_path).write_text('{"version": 1, "tags": ["caf\\ud8e9", "ok"], "note": "caf\\ud8e9"}')
+    assert notes.read_notes(tmp_path) == Notes(("ok",), "caf\ufffd")
+    assert notes.tag(tmp_path, ["more"]) == Notes(("more", "ok"), "caf\ufffd")
+
+
 def test_a_link_is_not_followed(tmp_path: Path) -> None:
     """Notes that are a link are not read, and nothing is written through it."""
     victim = tmp_path / "victim"

@@ -198,6 +198,26 @@ def test_how_much_of_the_budget_is_used(
         assert progress.seconds_left == pytest.approx(1.0 / fraction - 1.0)
 
 
+@pytest.mark.parametrize(
+    ("stride", "step"),
+    [(2**62, 1), (1, 1 - 2**63), (1, 2), (2**63 - 1, 2**63 - 1)],
+    ids=["far", "below", "part", "edge"],
+)
+def test_steps_that_nobody_made_are_passed_over(
+    steps: Callable[..., StepDone], make_event: MakeEvent, stride: int, step: int
+) -> None:
+    """A line of a damaged log may hold any number of 64 bits: those before step 0 leave the run where it was."""
+    wild = make_event(StepDone, step=step, losses_nats=(1.0,) * 5)
+    progress = fold([make_event(RunStarted, steps_per_loss=stride), make_event(StepDone, step=7), wild])
+    assert (progress.step, list(progress.train.steps)) == (7, [7])
+
+
+def test_a_time_without_end_is_not_left(make_event: MakeEvent) -> None:
+    """A pace that is too slow for a number says nothing of the time left."""
+    started = make_event(RunStarted, planned_steps=2**62, planned_seconds=None)
+    assert fold([started, make_event(StepDone, step=1, elapsed_seconds=1e300)]).seconds_left is None
+
+
 def test_a_run_that_goes_on_is_not_finished(steps: Callable[..., StepDone], make_event: MakeEvent) -> None:
     """The last event counts: training again after a stop takes the end back."""
     end = make_event(RunFinished, reason="stopped")

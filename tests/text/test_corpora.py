@@ -18,7 +18,8 @@ from rnnbench.config import CorpusConfig, TextConfig
 from rnnbench.errors import CorpusError, RnnbenchError, Stopped
 from rnnbench.text import corpora
 from rnnbench.text.baselines import unigram_loss_nats
-from rnnbench.text.corpora import EncodedCorpus, describe
+from rnnbench.text.compression import xz_cost
+from rnnbench.text.corpora import EncodedCorpus, Written, describe
 from rnnbench.text.splits import split_spans
 
 Encode = Callable[..., EncodedCorpus]
@@ -243,6 +244,53 @@ def test_the_unigram_loss_by_hand(encode: Encode) -> None:
     train, validation, test = (found.split(name).ids for name in SPLITS)
     assert unigram_loss_nats(train, validation, 3) == pytest.approx((4 * a + 4 * b + unknown) / 9)
     assert unigram_loss_nats(train, test, 3) == pytest.approx(b)
+
+
+@pytest.mark.parametrize("tokenizer", ["character", "byte", "word", "whitespace", "jieba", "bpe"])
+def test_xz_reads_the_text_itself(encode: Encode, tmp_path: Path, tokenizer: str) -> None:
+    """Tokens that the vocabulary lacks are not one symbol to a compressor: it reads what stands there."""
+    if tokenizer in ("jieba", "bpe"):
+        pytest.importorskip({"jieba": "jieba", "bpe": "tokenizers"}[tokenizer])
+    text = "".join(chr(0x4E00 + number * number % 997) + "，\n"[number % 5 == 0] for number in range(900)) + "Ab " * 90
+    options = {"lower_case": True, "tokenizer": tokenizer, "minimum_frequency": 3, "test_fraction": 0.1}
+    found = encode(text, **options, validation_fraction=0.2)
+    path, corpus = tmp_path / "text.txt", corpus_config(validation_fraction=0.2, test_fraction=0.1)
+    del options["test_fraction"]
+    written = Written(path, corpus, text_config(**options))
+    for name in ("validation", "test"):
+        train, split = (found.span_characters(part) for part in ("train", name))
+        right = xz_cost([text.lower()[slice(*train)]], [text.lower()[slice(*split)]])
+        measured = corpora.measure_baselines(found, name, written=written).xz
+        assert measured is not None
+        assert measured.bits_per_character == right.bits_per_character
+        assert found.split(name).characters == right.characters
+
+
+def test_spans_in_characters_follow_each_other(encode: Encode) -> None:
+    """Also where fewer tokens are trained on than there are."""
+    found = encode("aé\n" * 400, tokenizer="byte", train_tokens=100, test_fraction=0.1)
+    spans = [found.span_characters(name) for name in SPLITS]
+    assert spans[0] == (0, 75)
+    assert [stop for _, stop in spans[:2]] == [start for start, _ in spans[1:]]
+
+
+def test_a_text_that_became_shorter_is_not_compressed(encode: Encode, tmp_path: Path, english_text: str) -> None:
+    """What is read again has to be what was encoded."""
+    found = encode(english_text)
+    written = Written(tmp_path / "text.txt", corpus_config(), text_config())
+    written.path.write_text(english_text[:2000])
+    with pytest.raises(CorpusError, match="changed while it was read"):
+        corpora.measure_baselines(found, written=written)
+
+
+def test_equal_tokens_have_one_digest(encode: Encode, english_text: str) -> None:
+    """However the text was read; another border, another vocabulary or another text gives another."""
+    plain = encode(english_text)
+    assert encode(english_text, encoding="utf-8", minimum_frequency=1).tokens_digest == plain.tokens_digest
+    assert encode(english_text, encoding="utf-8").digest != plain.digest
+    for options in ({"test_fraction": 0.2}, {"minimum_frequency": 20}, {"tokenizer": "byte"}, {"train_tokens": 900}):
+        assert encode(english_text, **options).tokens_digest != plain.tokens_digest, options
+    assert encode(english_text.swapcase()).tokens_digest != plain.tokens_digest
 
 
 # -- the cache ---------------------------------------------------------------------------------------------------------

@@ -66,6 +66,11 @@ async def test_wrong_path_is_refused_beside_the_field(bench, script):
         await it.see("corpus not found: /no/such[b]")
         await it.keys("x")
         assert "corpus not found" not in it.text()
+        field = it.screen.query_one("#corpus-path", Input)
+        for path, shown in (("a\0b", "a␀b"), ("~nobody-of-that-name/x", "~nobody-of-that-name/x")):
+            field.value = path
+            await it.keys("enter")
+            await it.see("corpus not found", shown)
 
 
 async def test_unreadable_text_says_why(bench, workspace, script):

@@ -11,6 +11,7 @@ from rnnbench.runs.store import Run
 from rnnbench.tui.attachment import Attachment, GrowingPerplexity
 from rnnbench.tui.layout import Layout
 from rnnbench.tui.memory import note, write_down
+from rnnbench.tui.panes import generate
 from rnnbench.tui.panes.model import ModelPane
 from rnnbench.tui.panes.scrolled import ScrolledContent
 from rnnbench.tui.screens import arranging
@@ -157,3 +158,39 @@ async def test_sizes_that_were_faster_than_the_memory_are_kept(bench, script, mo
         late.set()
         await it.pilot.pause(0.2)
         assert it.screen.layout_chosen == chosen
+
+
+async def test_last_words_are_those_of_the_open_run(bench, make_run, script, monkeypatch):
+    """What a crashed run printed is not shown for the run that was opened while it was read."""
+    first, second = (make_run(name, script.started(), script.step(1)) for name in "ab")
+    first.stderr_file.write_text("words of the first\n")
+    second.stderr_file.write_text("words of the second\n")
+    late, tail = threading.Event(), Run.stderr_tail
+    monkeypatch.setattr(Run, "stderr_tail", lambda run: (run.name != "a" or late.wait(10)) and tail(run))
+    async with bench(script.WIDE, "a") as it:
+        await it.see("✗ crashed")
+        it.screen.open(second)
+        await it.see("words of the second")
+        late.set()
+        await it.pilot.pause(0.2)
+        assert "words of the first" not in it.text()
+
+
+async def test_a_run_that_is_looked_for_is_not_talked_to_once_another_is_open(bench, make_run, script, monkeypatch):
+    """`/run b`, whose configuration is slow to read, gives way to the run that was opened in the meantime."""
+    a, b, c = (make_run(name, script.started(), script.step(1), script.finished(1)) for name in "abc")
+    late, speakers = threading.Event(), generate._speakers
+    monkeypatch.setattr(generate, "_speakers", lambda *asked: late.wait(10) and speakers(*asked))
+    async with bench(script.WIDE, a.name) as it:
+        await it.see("finished")
+        pane = it.screen.query_one(generate.GeneratePane)
+        await it.keys("4")
+        await it.type("/run b")
+        await it.keys("enter")
+        it.screen.open(c)
+        late.set()
+        await it.pilot.pause(0.2)
+        assert pane._present.run == "c"
+        await it.type("/run b")
+        await it.keys("enter")
+        await it.until(lambda: pane._present.run == b.name)

@@ -84,3 +84,50 @@ def test_path_is_completed_as_far_as_it_is_certain(tmp_path):
     assert complete(f"{tmp_path}/.h").text == f"{tmp_path}/.hidden"
     assert complete(f"{tmp_path}/").names == ("alpha one.txt", "alpha two.txt", "folder/")
     assert complete(f"{tmp_path}/zz").names == ()
+
+
+async def test_undo_says_what_it_brought_back_and_stops_where_the_form_began(bench, make_run, script):
+    """The form that was filled when the workbench opened is its beginning: undoing does not empty it."""
+    make_run("old", script.started(), model={"hidden": 77})
+    async with bench(script.NARROW) as it:
+        pane = it.screen.query_one(ModelPane)
+        await it.until(lambda: pane.form.base.name == "old")
+        await it.keys("2", "z")
+        await it.see("nothing was changed")
+        assert pane.form.texts["model.hidden"] == "77"
+        pane.choose("model.hidden", "12")
+        pane.choose("training.seed", "9")
+        await it.keys("z")
+        await it.see("seed is 1 again")
+        await it.keys("z")
+        await it.see("hidden is 77 again")
+        await it.keys("z")
+        await it.see("nothing was changed")
+
+
+async def test_every_row_of_the_form_is_found(bench, script):
+    """Preset and run name too, which are no settings of a run."""
+    async with bench(script.NARROW) as it:
+        for name in ("preset", "run name"):
+            await it.keys("escape", "2", "slash")
+            await it.see("Search the fields")
+            await it.type(name)
+            await it.keys("enter")
+            await it.until(lambda: it.app.screen is it.screen)
+            row = it.screen.query_one(ModelPane).rows()[name.replace(" ", ".")]
+            await it.until(lambda row=row: it.screen.focused is row.control)
+
+
+async def test_an_error_of_another_path_goes_when_the_path_is_changed(bench, script, tmp_path):
+    """What could not be written there is not said of the path that is typed now."""
+    async with bench(script.NARROW) as it:
+        await it.see("story.txt")
+        await it.keys("1", "home", "enter", "c")
+        await it.see("This form as a command")
+        field = it.app.screen.query_one("#toml-path")
+        field.value = str(tmp_path / "nowhere" / "x.toml")
+        field.focus()
+        await it.keys("enter")
+        await it.see("cannot write")
+        await it.keys("backspace")
+        await it.until(lambda: "cannot write" not in it.text())

@@ -193,7 +193,7 @@ async def test_a_theme_is_tried_taken_back_kept_and_remembered(look):
 
 async def test_what_is_wrong_with_the_settings_stands_in_the_status_line(look):
     """The workbench is there, and says what it did not understand."""
-    async with look(problem="settings.toml: unknown setting asci (did you mean ascii?)") as it:
+    async with look(problems=("settings.toml: unknown setting asci (did you mean ascii?)",)) as it:
         await it.see("settings.toml: unknown setting asci (did you mean ascii?)", "Corpora")
 
 
@@ -252,3 +252,10 @@ async def test_a_dialog_lies_over_what_it_is_about(bench, script):
         box = it.app.screen.query_one("#help").region
         await it.until(lambda: "Corpora" in it.text().splitlines()[0])
         assert abs(box.x - (it.app.size.width - box.right)) <= 1 and it.app.screen.styles.background.a < 1
+
+
+async def test_several_faults_of_the_settings_are_counted_in_one_line(look):
+    """Nothing lies over the panes; the command that tells all of them is named."""
+    async with look(problems=("settings.toml: one fault",), keys={"nothing": "x", "start": "??"}) as it:
+        await it.see("settings.toml: one fault (and 2 more: rnnbench doctor)")
+        assert not it.app._notifications

@@ -14,6 +14,7 @@ from rnnbench.tui.app import farewell
 from rnnbench.tui.preferences import Preferences
 from rnnbench.tui.queue_rows import read_queue
 from rnnbench.tui.run_reader import RunReader
+from rnnbench.tui.screens import queue as screen
 
 QUEUED = validate({"corpus": {"file": "story.txt"}, "machine": {"device": "cpu"}})
 
@@ -197,3 +198,22 @@ def test_a_folder_of_somebody_else_hides_no_run(queue, make_run, script, monkeyp
     store = RunStore(queue.workspace)
     assert [run.name for run in store.runs()] == ["mine"] == [row.name for row in RunReader(store).rows()]
     assert "theirs" not in queue.occupied()
+
+
+async def test_a_held_queue_says_so_also_when_nothing_waits(bench, waiting, script):
+    """Whoever queues a run for the night sees that nothing would start it."""
+    for name in names(waiting):
+        waiting.remove(name)
+    waiting.hold()
+    async with bench(script.NARROW) as it:
+        await it.keys("k")
+        await it.see("Queue: nothing waits, held")
+
+
+async def test_nobody_is_said_to_start_only_when_nobody_came(bench, waiting, script, monkeypatch):
+    """A process that starts what waits needs a moment to be there: until then no advice is given."""
+    async with bench(script.WIDE) as it:
+        await open_queue(it, "Queue: 3 waiting")
+        assert "nobody starts them" not in it.text()
+        monkeypatch.setattr(screen, "STARTING_SECONDS", 0.0)
+        await it.see("3 waiting, nobody starts them: h twice lets it go on")

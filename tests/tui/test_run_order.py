@@ -2,7 +2,8 @@
 
 import pytest
 
-from rnnbench.tui.run_details import Details, Likeness, nearest, strip_lines
+from rnnbench.runs.events import SettingChanged
+from rnnbench.tui.run_details import Details, Likeness, nearest, read_details, strip_lines
 from rnnbench.tui.run_order import SORTED_BY, Filter, Order
 from rnnbench.tui.run_rows import RunRow
 from rnnbench.tui.run_table import columns, widest
@@ -101,3 +102,12 @@ def test_what_a_run_is_breaks_between_its_settings():
         "max steps 5,000,000",
     ]
     assert strip_lines(row, details, 44, 4)[-1].plain.endswith("…")
+
+
+def test_what_was_changed_on_the_way_is_told(make_run, script, workspace):
+    """A setting that is no more what the run was begun with: as it is now, and since when."""
+    changes = [SettingChanged(step=2, name="training.learning_rate", value=value) for value in ("0.5", "0.001")]
+    run = make_run("one", script.started(), script.step(4), *changes, script.finished(4))
+    row = RunRow("one", "finished", seed=1)
+    lines = [line.plain for line in strip_lines(row, read_details(run, row), 60, 9)]
+    assert "changed on the way: learning rate 0.001 from step 2" in lines

@@ -12,7 +12,7 @@ from rnnbench.tui import run_cache, run_reader, run_rows
 from rnnbench.tui.run_cache import Known, Signature
 from rnnbench.tui.run_reader import RunReader
 from rnnbench.tui.run_rows import age
-from rnnbench.tui.screens import runs
+from rnnbench.tui.screens import control, runs
 from rnnbench.tui.widgets.line_table import LineTable
 
 
@@ -198,7 +198,7 @@ async def test_tags_notes_and_names_are_changed_in_dialogs(bench, make_run, scri
         await it.see("not a tag")
         await it.keys("enter", *["backspace"] * 4, "enter")
         await it.until(lambda: notes.read_notes(run.folder).tags == ("good",))
-        await it.see("#good", "seed 77", "trained for 4.0 s")
+        await it.see("#good", "seed 77", "trained for 4.0 s", "tagged one: #good")
         notes.note(run.folder, "ring \x07 [bold]loud[/x] \x1b[31m")
         await it.see("ring ␇ [bold]loud[/x] ␛[31m")
         await it.keys("R")
@@ -367,3 +367,60 @@ def test_every_field_of_a_row_is_kept(make_run, workspace, script):
     known = Known(Signature((1, 2), (3, 4), (-1, -1), held=False), row)
     run_cache.write(workspace.cache / "rows.json", {"a": known})
     assert run_cache.read(workspace.cache / "rows.json") == {"a": known}
+
+
+async def test_a_filter_gives_the_cursor_back(bench, make_run, script):
+    """A filter that leaves nothing, or other runs, does not lose the run that was selected."""
+    for name in ("first", "second", "third"):
+        make_run(name, script.started(), script.finished(1))
+    async with bench(script.NARROW) as it:
+        await open_runs(it)
+        await it.see("Runs: 3 runs")
+        await it.keys("end")
+        await it.until(lambda: it.app.screen._table.cursor == 2)
+        last = it.app.screen._selected_name()
+        await it.keys("slash")
+        await it.type("zzz")
+        await it.see("No run has all of these words")
+        await it.keys("enter", "escape")
+        await it.until(lambda: it.app.screen._selected_name() == last)
+        other = next(name for name in ("first", "second") if name != last)
+        await it.keys("slash")
+        await it.type(other)
+        await it.until(lambda: it.app.screen._selected_name() == other)
+        await it.keys("enter", "escape")  # it was gone to: now that is the run that is selected
+        await it.see("Runs: 3 runs")
+        assert it.app.screen._selected_name() == other
+
+
+async def test_marks_stay_when_the_list_is_left(bench, make_run, script):
+    """Looking at the workbench in between costs no mark."""
+    make_run("a", script.started(), script.finished(1))
+    make_run("b", script.started(), script.finished(1))
+    async with bench(script.NARROW) as it:
+        await open_runs(it)
+        await it.see("Runs: 2 runs")
+        await it.keys("space")
+        await it.see("1 marked")
+        await it.keys("escape")
+        await it.until(lambda: it.app.screen is it.screen)
+        await it.keys("r")
+        await it.see("1 marked")
+
+
+async def test_a_run_is_asked_about_once(bench, make_run, script, monkeypatch):
+    """Pressing `d` again while the size of the run is measured opens no second question."""
+    measured = threading.Event()
+    monkeypatch.setattr(control, "bytes_in", lambda folder: measured.wait(10) and 5)
+    make_run("doomed", script.started(), script.finished(1))
+    async with bench(script.NARROW) as it:
+        await open_runs(it)
+        await it.see("Runs: 1 run")
+        await it.keys("d", "d")
+        measured.set()
+        await it.see("Delete run doomed?")
+        assert [type(each).__name__ for each in it.app.screen_stack].count("ConfirmScreen") == 1
+        await it.keys("n")
+        await it.until(lambda: isinstance(it.app.screen, runs.RunsScreen))
+        await it.keys("d")
+        await it.see("Delete run doomed?")

@@ -360,3 +360,11 @@ async def test_failing_file_system_is_told(bench, script):
     async with bench(script.NARROW) as it:
         in_background(it.screen, fail, lambda _: None, it.screen.fail)
         await it.see("Permission denied: '/x[y]'")
+
+
+async def test_a_run_that_was_asked_for_is_what_is_seen(bench, make_run, script):
+    """Where there is room for one pane, opening a run by name shows how it goes, not the list of texts."""
+    make_run("asked", script.started(), script.step(3), script.finished(3))
+    async with bench(script.NARROW, "asked") as it:
+        await it.see("asked", "✓ finished", "step 3/100")
+        assert it.focused_in("training")

@@ -36,6 +36,11 @@ class Text(Protocol):
         ...
 
     @property
+    def tokens_digest(self) -> str:
+        """Names the tokens that are scored: losses are of the same tokens where this is the same."""
+        ...
+
+    @property
     def characters(self) -> int:
         """Characters the tokenizer was given."""
         ...

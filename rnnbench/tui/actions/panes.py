@@ -5,7 +5,7 @@ from rnnbench.tui.actions.kinds import BUILT_IN, COMPARE, CORPORA, FOOTER, GENER
 ACTIONS = (
     act("choose_corpus", "enter", "Choose", "Train on the text under the cursor", CORPORA, BUILT_IN, FOOTER),
     act("get_corpus", "g", "Get", "Fetch a text from the catalogue", CORPORA, FOOTER, call="screen.get_corpus"),
-    act("find_file", "f", "Find", "Find a text anywhere on the disk", CORPORA, FOOTER, call="screen.find_file"),
+    act("find_file", "f", "Find", "Walk the folders of the disk to a text", CORPORA, FOOTER, call="screen.find_file"),
     act("add_corpus", "a", "Add path", "Add a text by its path; tab completes it", CORPORA, FOOTER),
     act("forget_corpus", "d", "Off the list", "Take an added text off the list; the file stays", CORPORA),
     act("turn_encoding", "e", "Encoding", "Read texts in the next encoding: UTF-8, GB18030 ...", CORPORA),

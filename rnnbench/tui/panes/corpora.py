@@ -136,11 +136,7 @@ class CorporaPane(Pane):
         chosen = path == self._chosen
         if glance is None:
             return TextRow(path.name, _size(path), self._why_unread(path), chosen=chosen)
-        answer = self._answers.get(self._wanted(path))
-        found = answer.description if answer else None
         symbols = f"{glance.symbols:,}{'' if glance.whole else '+'}"
-        if found is not None and found.tokenizer == "character" and not glance.whole:
-            symbols = f"{found.vocabulary_size:,}"
         return TextRow(path.name, _size(path), glance.encoding, glance.language, symbols, chosen)
 
     def _why_unread(self, path: Path) -> str:

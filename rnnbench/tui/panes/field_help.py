@@ -2,8 +2,8 @@
 
 from collections.abc import Collection
 
-from rnnbench.tui.form import FIELDS, RUN_NAME, Form, bounds
-from rnnbench.tui.words import tr
+from rnnbench.tui.form import FIELDS, RUN_NAME, Form, FormState, bounds, choices
+from rnnbench.tui.words import later, tr
 from rnnbench.visible import visible
 
 PRESET = "preset"
@@ -21,8 +21,24 @@ def field_help(form: Form, key: str) -> str:
     if key not in form.changed():
         return said
     value = visible(form.base.values[key]) or tr("nothing")
-    back = tr("{base}: {value} (backspace takes it back)", base=base_name(form), value=value)
+    if choices(key):
+        said_back = later("{base}: {value} ({key[reset_field]} takes it back)")
+    else:
+        said_back = later("{base}: {value} ({key[reset_field]} in the empty field takes it back)")
+    back = tr(said_back, base=base_name(form), value=value)
     return f"{said}\n{back}"
+
+
+def taken_back(form: Form, before: FormState) -> str:
+    """What undoing has done to the form, which was as in `before`."""
+    keys = [key for key in FIELDS if form.texts.get(key) != before.texts.get(key)]
+    if before.base.name != form.base.name or before.preset != form.preset:
+        return tr("the form is filled from {name} again", name=base_name(form))
+    if len(keys) == 1:
+        return tr("{field} is {value} again", field=keys[0].partition(".")[2], value=form.shown(keys[0]) or '""')
+    if not keys:
+        return tr("the run is called {name} again", name=form.name())
+    return tr("{count} fields are as before: {fields}", count=len(keys), fields=", ".join(keys))
 
 
 def base_name(form: Form) -> str:

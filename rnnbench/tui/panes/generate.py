@@ -2,7 +2,7 @@
 
 import contextlib
 import secrets
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -55,6 +55,7 @@ class GeneratePane(Pane):
         self._settings = SampleRequest("", novelty="auto")
         self._voice = Voice(workspace)
         self._voices: Voices | None = None
+        self._turn = 0  # of choosing who is asked; of two that are looked for the one chosen last counts
 
     def compose(self) -> ComposeResult:
         yield self._voice
@@ -76,6 +77,7 @@ class GeneratePane(Pane):
 
     def attach(self, run: Run | None) -> None:
         """Talk to another run from now on; its sampler starts with the first prompt. What is being typed stays."""
+        self._turn += 1
         if self._busy:
             self._say(tr("left unfinished: another run was opened"))
         self._end_comparison()
@@ -186,6 +188,7 @@ class GeneratePane(Pane):
         if (reason := self._cannot_ask()) is not None:
             self._say(reason, WRONG)
             return False
+        self._turn += 1  # whoever is still being looked for was chosen before this
         request = replace(self._settings, prompt=prompt)
         if self._voices is not None and request.seed is None:
             request = replace(request, seed=secrets.randbelow(2**31))  # the same numbers for all
@@ -234,9 +237,21 @@ class GeneratePane(Pane):
 
     def _do_run(self, name: str) -> None:
         if name and (self._open is None or name != self._open.name):
-            in_background(self, partial(_speakers, self._workspace, [Side(name)]), self._talk_to_other, self._failed)
+            self._find([Side(name)], self._talk_to_other)
         else:
+            self._turn += 1
             self._talk_to(None)
+
+    def _find(self, sides: Sequence[Side], found: Callable[[list[Speaker]], object]) -> None:
+        """Go on with what those sides can be asked, unless somebody else was chosen or asked by then."""
+        self._turn += 1
+        turn = self._turn
+
+        def if_still(then: Callable[..., object], outcome: object) -> object:
+            return then(outcome) if turn == self._turn else None
+
+        work = partial(_speakers, self._workspace, sides)
+        in_background(self, work, partial(if_still, found), partial(if_still, self._failed))
 
     def _talk_to_other(self, found: Sequence[Speaker]) -> None:
         self._talk_to(found[0])
@@ -254,6 +269,7 @@ class GeneratePane(Pane):
 
     def _do_compare(self, words: str) -> None:
         if words == _OFF:
+            self._turn += 1
             self._end_comparison()
             self._speak()
         elif words or self._voices is None:
@@ -267,7 +283,7 @@ class GeneratePane(Pane):
         except UsageError as error:
             self._failed(error)
         else:
-            in_background(self, partial(_speakers, self._workspace, sides), self._compare, self._failed)
+            self._find(sides, self._compare)
 
     async def _compare(self, speakers: Sequence[Speaker]) -> None:
         self._end_comparison()

@@ -20,7 +20,7 @@ from rnnbench.tui import actions, expecting
 from rnnbench.tui.cells import padded, size_text
 from rnnbench.tui.form import BUDGETS, CORPUS, FIELDS, MAIN, RUN_NAME, SECTIONS, START_FROM, Form, FormState, choices
 from rnnbench.tui.measuring import SpeedFinder
-from rnnbench.tui.panes.field_help import PRESET, field_help, section_title
+from rnnbench.tui.panes.field_help import PRESET, field_help, section_title, taken_back
 from rnnbench.tui.panes.fields import LABEL_WIDTH, Choice, FieldRow, FormFields
 from rnnbench.tui.panes.pane import Pane, Said
 from rnnbench.tui.panes.paragraph import Paragraph, filled
@@ -149,6 +149,13 @@ class ModelPane(Pane):
         self.form.fill(config, name)
         self._edited()
 
+    def begin_with(self, config: RunConfig, name: str) -> None:
+        """Take the choices of the run that was opened; where nothing had been changed, undoing does not go beyond."""
+        untouched = not self._undone
+        self.fill(config, name)
+        if untouched:
+            self._undone.clear()
+
     def fill_from_file(self, tables: Mapping[str, Mapping[str, Any]], name: str) -> None:
         """Take the choices of a file."""
         self.form.load_tables(tables, name)
@@ -222,9 +229,9 @@ class ModelPane(Pane):
         if not self._undone:
             self.post_message(Said(tr("nothing was changed"), error=True))
             return
-        _, state = self._undone.pop()
-        self.form.go_back(state)
-        self._now = state
+        before, (_, self._now) = self._now, self._undone.pop()
+        self.form.go_back(self._now)
+        self.post_message(Said(taken_back(self.form, before)))
         self._show_all()
         self._find_speed()
         self.post_message(self.Changed())

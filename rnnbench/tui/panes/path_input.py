@@ -14,6 +14,7 @@ from rnnbench.errors import RnnbenchError
 from rnnbench.tui.background import in_background
 from rnnbench.tui.panes.fields import LineInput
 from rnnbench.visible import visible
+from rnnbench.workspace import from_home
 
 _MOST_LOOKED_AT = 20_000
 
@@ -29,7 +30,7 @@ class Completion:
 def complete(text: str) -> Completion:
     """Complete the last name of a path. Hidden names only for one that begins with a dot. Raises OSError."""
     folder, begun = os.path.split(text)
-    names = sorted(_names(_from_home(folder) or ".", begun))
+    names = sorted(_names(str(from_home(folder)) if folder else ".", begun))
     if not names:
         return Completion(text, ())
     common = os.path.commonprefix(names)  # noqa: RUF071 - of characters is what is wanted
@@ -45,11 +46,8 @@ def _names(folder: str, begun: str) -> Iterable[str]:
 
 def absolute(text: str) -> Path:
     """The path that was typed: `~` is the home folder, links stay as they are named."""
-    return Path(os.path.abspath(_from_home(text.strip())))  # noqa: PTH100 - resolve() would follow the links
-
-
-def _from_home(text: str) -> str:
-    return os.path.expanduser(text)  # noqa: PTH111 - Path's raises for a user who does not exist
+    typed = text.strip().replace("\0", visible("\0"))  # which no path can have in it
+    return Path(os.path.abspath(from_home(typed)))  # noqa: PTH100 - resolve() would follow the links
 
 
 class PathInput(LineInput):

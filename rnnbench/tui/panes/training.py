@@ -219,10 +219,11 @@ class TrainingPane(Pane, CurveKeys):
             self._show_problem("")
         elif self._tail_of != attachment.run.name:
             self._tail_of = attachment.run.name
-            in_background(self, attachment.run.stderr_tail, self._show_tail, lambda _: None)
+            show = partial(self._show_tail, attachment.run.name)
+            in_background(self, attachment.run.stderr_tail, show, lambda _: None)
 
-    def _show_tail(self, tail: str) -> None:
-        if self._tail_of:
+    def _show_tail(self, name: str, tail: str) -> None:
+        if self._tail_of == name:
             width = self.content_size.width or self.screen.size.width - 4  # in a tab that is not seen yet
             lines = [cut(visible(line), width) for line in tail.splitlines() if line.strip()]
             told = lines[-_TAIL_LINES:] or [tr("it printed nothing")]

@@ -62,6 +62,12 @@ class CommandScreen(DialogScreen[None]):
         """The command into the clipboard."""
         copy(self, command_line(self._config, self._run_name), self._tell)
 
+    @on(Input.Changed, "#toml-path")
+    def _typed(self, event: Input.Changed) -> None:
+        """What was said of another path is not true of this one."""
+        event.stop()
+        self.query_one("#toml-message", Static).update("")
+
     @on(Input.Submitted, "#toml-path")
     def _save(self, event: Input.Submitted) -> None:
         event.stop()

@@ -119,7 +119,7 @@ class CompareScreen(PlaceScreen, CurveKeys):
         self.query_one(ShiftedTable).show(
             partial(comparison_table.table, runs, settings, ascii=preferences_of(self).ascii)
         )
-        self._show_note(" ".join(self._notes(runs, comparing.texts_differ(settings))))
+        self._show_note(" ".join(self._notes(runs, comparing.texts_differ(runs))))
 
     def _draw(self, runs: list[Compared]) -> None:
         chart = self.query_one(LearningCurve)

@@ -32,6 +32,7 @@ class RunControl:
         self._screen = screen
         self._workspace = workspace
         self._starting = False
+        self._measuring = False
 
     def start(self, config: RunConfig, name: str, then: Then) -> None:
         """Start a run in a process of its own."""
@@ -69,6 +70,9 @@ class RunControl:
         store = RunStore(self._workspace)
 
         def ask(size: int) -> None:
+            self._measuring = False
+            if not self._screen.is_current:
+                return  # something else was opened over it
             self._confirm(
                 tr("Delete run {name}?", name=run.name),
                 tr(
@@ -79,7 +83,9 @@ class RunControl:
                 lambda: self._work(lambda: store.delete(run.name), lambda _: self._deleted(run, then)),
             )  # fmt: skip
 
-        self._work(lambda: bytes_in(run.folder), ask)
+        if not self._measuring:
+            self._measuring = True
+            self._work(lambda: bytes_in(run.folder), ask)
 
     def _deleted(self, run: Run, then: Callable[[], object]) -> None:
         self._screen.say(tr("deleted {name}; {key[undelete]} brings it back", name=run.name))
@@ -163,7 +169,7 @@ class RunControl:
         in_background(self._screen, work, done, self._failed)
 
     def _failed(self, error: RnnbenchError) -> None:
-        self._starting = False
+        self._starting = self._measuring = False
         self._screen.fail(error)
 
 

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 from textual import on
 
 from rnnbench.runs.store import RunStore
-from rnnbench.tui.form import CORPUS, FIELDS
+from rnnbench.tui.form import CORPUS, FIELDS, RUN_NAME
 from rnnbench.tui.panes.corpora import CorporaPane
+from rnnbench.tui.panes.field_help import PRESET, field_help
 from rnnbench.tui.panes.model import ModelPane
 from rnnbench.tui.panes.pane import Said
 from rnnbench.tui.screens.confirm import ConfirmScreen
@@ -93,7 +94,9 @@ class ExperimentScreen(SteeringScreen):
 
         form = self._model.form
         values, changed = form.values(), form.changed()
-        lines = [
+        named = {PRESET: form.preset, RUN_NAME: form.name()}
+        lines = [FieldLine(key, value, field_help(form, key), False) for key, value in named.items()]
+        lines += [
             FieldLine(key, values[key], field.help, key in changed) for key, field in FIELDS.items() if key != CORPUS
         ]
         self.app.push_screen(FindFieldScreen(lines), lambda key: self._model.go_to(key) if key else None)

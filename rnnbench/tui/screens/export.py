@@ -19,6 +19,7 @@ from rnnbench.tui.screens.dialog import DialogScreen
 from rnnbench.tui.screens.entry import EntryInput
 from rnnbench.tui.words import tr
 from rnnbench.visible import visible
+from rnnbench.workspace import from_home
 
 
 @dataclass(frozen=True)
@@ -66,14 +67,14 @@ class ExportScreen(DialogScreen[Target]):
             self.dismiss(Target(self._target(), str(self.query_one(Choice).value)))
 
     def _target(self) -> Path:
-        return Path(self.query_one("#export-folder", Input).value.strip()).expanduser()
+        return from_home(self.query_one("#export-folder", Input).value.strip())
 
     def _problem(self) -> str:
         if not self.query_one("#export-folder", Input).value.strip():
             return tr("no folder is named")
         try:
             return target_problem(self._target())
-        except (RuntimeError, ValueError) as error:  # nobody's home, or a character that no path has
+        except ValueError as error:  # a character that no path has
             return str(error)
 
 

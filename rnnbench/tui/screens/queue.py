@@ -30,6 +30,7 @@ from rnnbench.tui.words import later, tr
 from rnnbench.workspace import Workspace
 
 REFRESH_SECONDS, SLOW_SECONDS = 2.0, 10.0
+STARTING_SECONDS = 4.0  # a process that starts what waits is there by then
 _NARROWEST = 6
 Offer = Callable[[], tuple[RunConfig, str]]
 
@@ -52,6 +53,7 @@ class QueueScreen(PlaceScreen):
         self._view = QueueView(False, False, ())
         self._follows = ""
         self._reading = False
+        self._unattended_since: float | None = None
         self._turning = Lock()  # of two presses of h the second sees what the first has done
 
     def compose(self) -> ComposeResult:
@@ -100,8 +102,16 @@ class QueueScreen(PlaceScreen):
         cursor = names.index(wanted) if wanted in names else self._table.cursor
         self._table.tell_when_empty(self._empty_text())
         self._table.fill(columns, len(cells), lambda index: cells[index], cursor)
-        self.query_one("#queue-title", Paragraph).show(Content.styled(_title(view), "bold"))
+        self.query_one("#queue-title", Paragraph).show(Content.styled(self._title(view), "bold"))
         self.show_keys()
+
+    def _title(self, view: QueueView) -> str:
+        """How many wait, and whether anybody starts them; a process that is about to is given its time."""
+        unattended = bool(view.waiting) and not view.is_held and not view.is_run
+        now = time.monotonic()
+        self._unattended_since = (self._unattended_since or now) if unattended else None
+        is_starting = unattended and now - (self._unattended_since or now) < STARTING_SECONDS
+        return _title(view, is_starting=is_starting)
 
     def _empty_text(self) -> str:
         """How a run gets into the queue."""
@@ -211,13 +221,12 @@ def _cells(row: QueueRow, now: float) -> list[Cell]:
     ]
 
 
-def _title(view: QueueView) -> str:
-    """How many wait, and whether anybody starts them."""
+def _title(view: QueueView, *, is_starting: bool) -> str:
     count = len(view.waiting)
+    if view.is_held:
+        return tr("Queue: {count} waiting, held", count=count) if count else tr("Queue: nothing waits, held")
     if not count:
         return tr("Queue: nothing waits")
-    if view.is_held:
-        return tr("Queue: {count} waiting, held", count=count)
-    if not view.is_run:
+    if not view.is_run and not is_starting:
         return tr("Queue: {count} waiting, nobody starts them: {key[hold_queue]} twice lets it go on", count=count)
     return tr("Queue: {count} waiting", count=count)

@@ -179,7 +179,7 @@ class RunActionsScreen(PlaceScreen):
         if text is not None:
             now = {word.removeprefix("#") for word in text.split()}
             work = partial(notes.tag, run.folder, now - set(before), set(before) - now)
-            self._control.change(work, partial(self._noted, run))
+            self._control.change(work, partial(self._tagged, run))
 
     def action_note_run(self) -> None:
         """Ask for the note."""
@@ -192,6 +192,13 @@ class RunActionsScreen(PlaceScreen):
     def _note(self, run: Run, text: str | None) -> None:
         if text is not None:
             self._control.change(partial(notes.note, run.folder, text), partial(self._noted, run))
+
+    def _tagged(self, run: Run, found: Notes) -> None:
+        tags = " ".join(f"#{tag}" for tag in found.tags)
+        self.say(
+            tr("tagged {name}: {tags}", name=run.name, tags=tags) if tags else tr("{name} has no tags", name=run.name)
+        )
+        self.read_again()
 
     def _noted(self, run: Run, found: Notes) -> None:
         self.say(tr("noted on {name}", name=run.name))

@@ -38,7 +38,8 @@ _HIGH = 32  # rows of a terminal that has more room for the details
 
 
 class RunsScreen(RunActionsScreen):
-    """The list of runs; closes with the name of the run to open, or with None."""
+    """The list of runs; closes with the name of the run to open, or with None. The names in `marked` are marked, and
+    it is that list which is changed."""
 
     ABOUT = (
         "Every run of this workspace, the one that changed last on top; {key[sort_runs]} sorts by another column, "
@@ -50,7 +51,7 @@ class RunsScreen(RunActionsScreen):
     )
     BINDINGS: ClassVar[list[BindingType]] = actions.bindings(actions.RUNS)
 
-    def __init__(self, workspace: Workspace, open_run: str | None = None) -> None:
+    def __init__(self, workspace: Workspace, open_run: str | None = None, marked: list[str] | None = None) -> None:
         super().__init__(workspace)
         self._reader = RunReader(self._store)
         self._all: tuple[RunRow, ...] = ()
@@ -58,7 +59,8 @@ class RunsScreen(RunActionsScreen):
         self._widths = run_table.widest(())
         self._order, self._filter = Order(), Filter()
         self._open_run, self._wanted = open_run, open_run
-        self._marked: list[str] = []
+        self._marked = marked if marked is not None else []
+        self._hidden: str | None = None  # where the cursor was when a filter took that row away
         self._reading, self._whole, self._keeps = False, False, False
         self._look_again = False  # something was done since the present look began
         self._next_look: Timer | None = None
@@ -116,7 +118,7 @@ class RunsScreen(RunActionsScreen):
             self._all, self._widths = rows.rows, run_table.widest(rows.rows)
         if self._complete:
             names = {row.name for row in self._all}
-            self._marked = [name for name in self._marked if name in names]
+            self._marked[:] = [name for name in self._marked if name in names]
         self._list()
         if self._complete:
             seconds = min(max(REFRESH_SECONDS, self._reader.seconds * _IDLE_SHARE), _LONGEST_WAIT)
@@ -138,11 +140,11 @@ class RunsScreen(RunActionsScreen):
     # Showing
 
     def _list(self) -> None:
-        """Show what the filter leaves, in order; the cursor stays on its run."""
-        name = self._wanted or self._selected_name()
+        """Show what the filter leaves, in order; the cursor stays on its run, or comes back to it with the row."""
+        candidates = (self._wanted, self._hidden, self._selected_name())
         self._rows = self._order.apply(self._filter.apply(self._all))
         names = [row.name for row in self._rows]
-        cursor = names.index(name) if name in names else self._table.cursor
+        cursor = next((names.index(name) for name in candidates if name in names), self._table.cursor)
         self._wanted = None if self._wanted in names or self._complete else self._wanted
         self._draw(cursor)
 
@@ -202,7 +204,7 @@ class RunsScreen(RunActionsScreen):
     @on(LineTable.Moved)
     def _row_moved(self, event: LineTable.Moved) -> None:
         event.stop()
-        self._wanted = None
+        self._wanted = self._hidden = None
         self._selection_changed()
 
     def _selection_changed(self) -> None:
@@ -256,12 +258,14 @@ class RunsScreen(RunActionsScreen):
     @on(Input.Changed, "#runs-filter")
     def _filter_typed(self, event: Input.Changed) -> None:
         event.stop()
+        self._hidden = self._hidden or self._selected_name()
         self._filter = Filter(event.value)
         self._list()
 
     @on(Input.Submitted, "#runs-filter")
     def _filter_entered(self, event: Input.Submitted) -> None:
         event.stop()
+        self._hidden = None if self._rows else self._hidden  # what is listed now has the cursor
         self._leave_filter()
 
     def on_key(self, event: Key) -> None:
@@ -296,7 +300,7 @@ class RunsScreen(RunActionsScreen):
 
     def renamed(self, old: str, new: str) -> None:
         """The cursor, the mark and the workbench follow a run to its new name."""
-        self._marked = [new if name == old else name for name in self._marked]
+        self._marked[:] = [new if name == old else name for name in self._marked]
         self.select(new)
         if old == self._open_run:
             self._open_run, self._open_was_renamed = new, True

@@ -19,6 +19,7 @@ from rnnbench.tui import actions
 from rnnbench.tui.actions import Action
 from rnnbench.tui.attachment import Attachment, JobEnded
 from rnnbench.tui.background import in_background
+from rnnbench.tui.feed import RunReplaced
 from rnnbench.tui.fitting import middle_cut
 from rnnbench.tui.form import CORPUS, FormState
 from rnnbench.tui.messages import EndGlanced, EventsArrived, StateChanged
@@ -50,6 +51,9 @@ class WorkbenchScreen(ArrangingScreen, ExperimentScreen, QueueingScreen):
     def __init__(self, workspace: Workspace, run: str | None = None) -> None:
         super().__init__(workspace)
         self._wanted = run
+        self._marked: list[str] = []  # in the list of runs, from one opening of it to the next
+        if run is not None:
+            self._active = actions.TRAINING  # that run is what is to be seen where one pane is
 
     def compose(self) -> ComposeResult:
         yield PaneTabs()
@@ -161,6 +165,12 @@ class WorkbenchScreen(ArrangingScreen, ExperimentScreen, QueueingScreen):
                 self.attachment.take_job(job)
                 self._training.touch([])
             return
+        self._open_anew(run, job)
+        if job is None:
+            fill = partial(self._fill_form, run.name, self._model.form.state())
+            in_background(self, run.config, fill, self._not_opened)
+
+    def _open_anew(self, run: Run, job: Job | None = None) -> None:
         self._close_run()
         self.attachment = Attachment(self, run, job)
         self._training.attach(self.attachment)
@@ -168,14 +178,19 @@ class WorkbenchScreen(ArrangingScreen, ExperimentScreen, QueueingScreen):
         self.attachment.start()
         self._summarise()
         self._model.refresh_name()
-        if job is None:
-            fill = partial(self._fill_form, run.name, self._model.form.state())
-            in_background(self, run.config, fill, self._not_opened)
+
+    @on(RunReplaced)
+    def _run_replaced(self, event: RunReplaced) -> None:
+        """Begin anew with the run that has the name now; the form keeps what was chosen in it."""
+        if self.attachment is not None and self.attachment.is_fed_by(event.feed):
+            run = self.attachment.run
+            self._open_anew(run)
+            self.say(tr("{name} was deleted and started again: this is the new one", name=run.name))
 
     def _fill_form(self, name: str, before: FormState, config: RunConfig) -> None:
         """Take the choices of the run that was opened, unless others were made while they were read."""
         if self._attached(name) and self._model.form.state() == before:
-            self._model.fill(config, name)
+            self._model.begin_with(config, name)
             if not self.status.message:  # else that is what was asked for
                 self.say(tr("the form is filled from run {name}", name=name))
 
@@ -331,7 +346,7 @@ class WorkbenchScreen(ArrangingScreen, ExperimentScreen, QueueingScreen):
         from rnnbench.tui.screens.runs import RunsScreen  # its table is not needed for the first screen
 
         name = self.attachment.run.name if self.attachment else None
-        self.app.push_screen(RunsScreen(self._workspace, name), self._runs_closed)
+        self.app.push_screen(RunsScreen(self._workspace, name, self._marked), self._runs_closed)
 
     def _runs_closed(self, name: str | None) -> None:
         if self.attachment is not None and not self.attachment.is_there:
