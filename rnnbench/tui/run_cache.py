@@ -11,17 +11,18 @@ from rnnbench.errors import RnnbenchError, UsageError
 from rnnbench.runs.store import TRAINED, check_name
 from rnnbench.tui.run_rows import RunRow
 
-_VERSION = 1
+_VERSION = 2
 _LARGEST = 32 << 20
 _LARGEST_NUMBER = 2**63 - 1
 _LATEST = 4e9  # seconds since 1970: the year 2096
+_LISTS = ("tags", "changes")  # of texts
 _TYPES: dict[str, tuple[type, ...]] = {
     **dict.fromkeys(("name", "state", "corpus", "model", "task", "message", "note"), (str,)),
     **dict.fromkeys(("changed", "started", "elapsed_seconds"), (float, int)),
     **dict.fromkeys(("best_loss_nats", "bits"), (float, int, type(None))),
     "step": (int,),
     "seed": (int, type(None)),
-    "tags": (list,),
+    **dict.fromkeys(_LISTS, (list,)),
 }
 _TIMES = ("changed", "started")
 
@@ -68,14 +69,15 @@ def _known(record: Any) -> Known | None:
         return None
     if set(row) != set(_TYPES) or not all(_fits(row[name], types) for name, types in _TYPES.items()):
         return None
-    if not all(type(tag) is str for tag in row["tags"]) or not all(0 <= row[time] <= _LATEST for time in _TIMES):
+    texts = all(type(text) is str for name in _LISTS for text in row[name])
+    if not texts or not all(0 <= row[time] <= _LATEST for time in _TIMES):
         return None
     try:
         check_name(row["name"])
     except UsageError:
         return None
     signature = Signature((marks[0], marks[1]), (marks[2], marks[3]), (marks[4], marks[5]), held=False)
-    return Known(signature, RunRow(**(row | {"tags": tuple(row["tags"])})))
+    return Known(signature, RunRow(**(row | {name: tuple(row[name]) for name in _LISTS})))
 
 
 def _fits(value: Any, types: tuple[type, ...]) -> bool:

@@ -11,9 +11,7 @@ from textual.content import Content
 from rnnbench import config as configuration
 from rnnbench.config import RunConfig
 from rnnbench.errors import RnnbenchError
-from rnnbench.runs.events import SettingChanged
 from rnnbench.runs.narration import duration
-from rnnbench.runs.skimming import skim
 from rnnbench.runs.store import CRASHED, FAILED, TRAINED, Run, bytes_in
 from rnnbench.tui.cells import cut, flow, size_text
 from rnnbench.tui.run_rows import RunRow
@@ -24,6 +22,7 @@ _SHOWN_DIFFERENCES = 12
 _ALIKE_BUT = ("training.seed", "machine.", "corpus.file")  # say little of what a run is
 _TAIL_LINES = 3
 _COMMA = ", "
+_CHANGE_WORDS = 3  # of RunRow.changes
 
 
 @dataclass(frozen=True)
@@ -41,7 +40,6 @@ class Details:
     bytes: int
     likeness: Likeness | None = None
     last_words: tuple[str, ...] = ()
-    changes: tuple[SettingChanged, ...] = ()
 
 
 def read_details(run: Run, row: RunRow) -> Details:
@@ -52,7 +50,7 @@ def read_details(run: Run, row: RunRow) -> Details:
     words: Sequence[str] = ()
     if row.state in (CRASHED, FAILED):
         words = [line for line in run.stderr_tail().splitlines() if line.strip()][-_TAIL_LINES:]
-    return Details(bytes_in(run.folder), likeness, tuple(words), tuple(skim(run.events_file).settings))
+    return Details(bytes_in(run.folder), likeness, tuple(words))
 
 
 @functools.cache
@@ -92,7 +90,7 @@ def strip_lines(row: RunRow, details: Details | None, width: int, height: int) -
     lines = [_head(row, width)]
     if row.note:
         lines.append(Content(cut(visible(row.note), width)))
-    told = (_facts(row, details), _changes(details), _likeness(details))
+    told = (_facts(row, details), _changes(row), _likeness(details))
     facts = [line for text in told for line in _flowed(text, width)]
     words = [Content.styled(cut(visible(text), width), "$text-error") for text in _last_words(row, details)]
     room = max(height - len(lines), 0)
@@ -155,19 +153,16 @@ def _likeness(details: Details | None) -> str:
     return tr("like preset {name}, but {settings}", name=preset, settings=shown)
 
 
-def _changes(details: Details | None) -> str:
+def _changes(row: RunRow) -> str:
     """The settings that were changed while the run was going, as they are now."""
-    last = {event.name: event for event in details.changes} if details else {}
-    settings = ", ".join(
-        tr(
-            "{setting} {value} from step {step}",
-            setting=visible(event.name.rpartition(".")[2].replace("_", " ")),
-            value=visible(event.value),
-            step=f"{event.step:,}",
-        )
-        for event in last.values()
-    )
+    settings = ", ".join(_changed(*text.split()) for text in row.changes if len(text.split()) == _CHANGE_WORDS)
     return tr("changed on the way: {settings}", settings=settings) if settings else ""
+
+
+def _changed(name: str, value: str, step: str) -> str:
+    title = visible(name.rpartition(".")[2].replace("_", " "))
+    count = f"{int(step):,}" if step.isdecimal() else visible(step)
+    return tr("{setting} {value} from step {step}", setting=title, value=visible(value), step=count)
 
 
 def _last_words(row: RunRow, details: Details | None) -> list[str]:

@@ -8,6 +8,7 @@ from pathlib import Path
 from rnnbench.errors import RnnbenchError
 from rnnbench.metrics import perplexity
 from rnnbench.runs.figures import CLOZE, bits_per_character, figure
+from rnnbench.runs.progress import RunProgress
 from rnnbench.runs.skimming import skim
 from rnnbench.runs.store import CRASHED, Run
 from rnnbench.tui.words import later, tr
@@ -29,7 +30,8 @@ class RunRow:
     """A run at one moment. `changed` and `started` are seconds since 1970, 0 when nothing tells them.
 
     Figures of the best validation: the loss in nats a token, and bits per character. `message` are the last words of a
-    run that ended badly.
+    run that ended badly, `changes` the settings that were changed on the way, each as it is now: a setting, its value
+    and the step, with blanks between them.
     """
 
     name: str
@@ -47,6 +49,7 @@ class RunRow:
     message: str = ""
     tags: tuple[str, ...] = ()
     note: str = ""
+    changes: tuple[str, ...] = ()
 
     @property
     def perplexity(self) -> float | None:
@@ -114,7 +117,13 @@ def read_row(run: Run) -> RunRow:
         elapsed_seconds=progress.elapsed_seconds,
         seed=seed,
         message=progress.finished.message[:2000] if progress.finished else "",
+        changes=_changes(progress),
     )
+
+
+def _changes(progress: RunProgress) -> tuple[str, ...]:
+    last = {event.name: event for event in progress.settings}
+    return tuple(f"{event.name} {event.value} {event.step}" for event in last.values())
 
 
 def _created(run: Run) -> float:

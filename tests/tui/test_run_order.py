@@ -5,7 +5,7 @@ import pytest
 from rnnbench.runs.events import SettingChanged
 from rnnbench.tui.run_details import Details, Likeness, nearest, read_details, strip_lines
 from rnnbench.tui.run_order import SORTED_BY, Filter, Order
-from rnnbench.tui.run_rows import RunRow
+from rnnbench.tui.run_rows import RunRow, read_row
 from rnnbench.tui.run_table import columns, widest
 
 ROWS = (
@@ -108,6 +108,6 @@ def test_what_was_changed_on_the_way_is_told(make_run, script, workspace):
     """A setting that is no more what the run was begun with: as it is now, and since when."""
     changes = [SettingChanged(step=2, name="training.learning_rate", value=value) for value in ("0.5", "0.001")]
     run = make_run("one", script.started(), script.step(4), *changes, script.finished(4))
-    row = RunRow("one", "finished", seed=1)
+    row = read_row(run)
     lines = [line.plain for line in strip_lines(row, read_details(run, row), 60, 9)]
     assert "changed on the way: learning rate 0.001 from step 2" in lines
