@@ -12,7 +12,7 @@ SEEN = {
 }
 
 
-@pytest.mark.parametrize("front", ["1", "2", "3", "4"])
+@pytest.mark.parametrize("front", [*(pytest.param(key, marks=pytest.mark.slow) for key in SEEN), "4"])
 async def test_a_pane_comes_back_with_what_changed_meanwhile(bench, make_run, script, workspace, front):
     """Texts, tokens, sizes, a run's state: whatever happened behind another pane, no old row comes back."""
     (workspace.root / "corpora" / f"{NAME}.txt").write_text("abc def ghi.\n" * 500, encoding="utf-8")

@@ -212,6 +212,7 @@ async def test_a_held_queue_says_so_also_when_nothing_waits(bench, waiting, scri
 
 async def test_nobody_is_said_to_start_only_when_nobody_came(bench, waiting, script, monkeypatch):
     """A process that starts what waits needs a moment to be there: until then no advice is given."""
+    monkeypatch.setattr(screen, "REFRESH_SECONDS", 0.05)
     async with bench(script.WIDE) as it:
         await open_queue(it, "Queue: 3 waiting")
         assert "nobody starts them" not in it.text()

@@ -25,7 +25,7 @@ PLACES = {
 }
 
 
-QUICK = ("training", "generate", "runs")
+QUICK = ("training", "runs")
 
 
 def _quick_or_slow(place):
