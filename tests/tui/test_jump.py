@@ -49,6 +49,7 @@ async def test_jump_from_a_field_and_back(bench, script):
         assert it.screen.focused is it.screen.query_one("#prompt") and it.screen.focused.value == "j"
 
 
+@pytest.mark.slow
 async def test_tabs_have_letters_and_a_resize_makes_new_ones(bench, script):
     """On a narrow screen the tabs can be jumped to; after a resize the letters stand over what is seen then."""
     async with bench(script.WIDE) as it:

@@ -70,7 +70,9 @@ def contrast(segment, depth):
     return (max(pair) + 0.05) / (min(pair) + 0.05)
 
 
-@pytest.mark.parametrize("theme", COLOURED)
+@pytest.mark.parametrize(
+    "theme", [DARK, LIGHT, *(pytest.param(theme, marks=pytest.mark.slow) for theme in (SAFE_DARK, SAFE_LIGHT))]
+)
 async def test_every_word_can_be_read_with_all_and_with_256_colours(look, theme):
     """Contrast is at least 4.5 with all colours (WCAG 2, AA) and 3 with 256, whatever has the focus."""
     async with look(theme=theme) as it:
@@ -214,7 +216,7 @@ def test_every_sign_in_the_sources_has_a_stand_in():
         assert not {sign for sign in signs if unicodedata.category(sign)[0] not in "LP"}, path.name
 
 
-@pytest.mark.parametrize("size", [(120, 40), (80, 24)])
+@pytest.mark.parametrize("size", [pytest.param((120, 40), marks=pytest.mark.slow), (80, 24)])
 async def test_with_ascii_nothing_else_is_drawn(look, size):
     """Frames, curves, marks, arrows, lists, dialogs and the palette are ASCII; a Chinese text stays Chinese."""
     async with look(size, ascii=True) as it:
@@ -231,6 +233,7 @@ async def test_with_ascii_nothing_else_is_drawn(look, size):
 # A slow line
 
 
+@pytest.mark.slow
 async def test_a_slow_line_gets_curves_and_log_lines_seldom(look, bench, make_run, script):
     """The figures go on, the curve and the log wait for their turn."""
     run = make_run("live", script.started(), script.step(1, 3.0))

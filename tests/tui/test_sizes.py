@@ -25,7 +25,7 @@ PLACES = {
 }
 
 
-QUICK = ("training", "runs")
+QUICK = ("training",)
 
 
 def _quick_or_slow(place):
