@@ -177,7 +177,8 @@ def train_here(workspace: Workspace, run: Run, config: RunConfig, *, as_json: bo
 
     control = Control(run)
     try:
-        with control.signals():  # before torch is loaded, which takes seconds: a stop asked for meanwhile is kept
+        shared = launch.find_place().size > 1
+        with control.signals(then_ignored=shared):  # before torch is loaded: a stop asked for in those seconds is kept
             from rnnbench.engine.trainer import train as train_events
 
             events = record(run, train_events(config, run, workspace, control))

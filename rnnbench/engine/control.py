@@ -41,6 +41,7 @@ class Control:
         self.complaints: list[str] = []
         self._run, self._clock = run, clock
         self._next_look = 0.0
+        self._signalled = False
 
     def stop(self, code: ExitCode = ExitCode.TERMINATED) -> None:
         """Ask for an end after the step that is being made."""
@@ -97,17 +98,21 @@ class Control:
             raise Stopped(self.stop_code)
 
     @contextlib.contextmanager
-    def signals(self) -> Iterator[None]:
-        """Turn SIGTERM, SIGINT and SIGHUP into a request to stop; a second one ends the process at once."""
+    def signals(self, *, then_ignored: bool = False) -> Iterator[None]:
+        """Turn SIGTERM, SIGINT and SIGHUP into a request to stop; a second one ends the process at once.
+
+        `then_ignored`: they do nothing after the end, where several processes leave. torchrun sends them to the slower.
+        """
         before = {number: signal.signal(number, self._on_signal) for number in _SIGNALS}
         try:
             yield
         finally:
             for number, handler in before.items():
-                signal.signal(number, handler)
+                signal.signal(number, signal.SIG_IGN if then_ignored else handler)
 
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
-        if self.stop_code is not None:
+        if self._signalled:
             signal.signal(number, signal.SIG_DFL)
             signal.raise_signal(number)
-        self.stop_code = _SIGNALS[signal.Signals(number)]
+        self._signalled = True  # a stop that was asked for otherwise is no signal: its checkpoint may be on its way
+        self.stop_code = self.stop_code or _SIGNALS[signal.Signals(number)]

@@ -57,6 +57,26 @@ def test_a_second_signal_means_now(other_process):
     assert (output, process.returncode) == ("still here\n", -signal.SIGTERM)
 
 
+_ASKED_BEFORE = """
+import os, signal
+from rnnbench.engine.control import Control
+control = Control()
+control.stop()
+with control.signals(then_ignored=True):
+    os.kill(os.getpid(), signal.SIGTERM)
+    print("saving", flush=True)
+os.kill(os.getpid(), signal.SIGTERM)
+print("left", int(control.stop_code), flush=True)
+"""
+
+
+def test_a_signal_after_a_request_is_the_first(other_process):
+    """torchrun ends the slower processes by a signal: the one that saves was asked to stop, and goes on saving."""
+    process = other_process(_ASKED_BEFORE)
+    output, _ = process.communicate()
+    assert (output, process.returncode) == ("saving\nleft 143\n", 0)
+
+
 @pytest.fixture
 def run(trainings, tiny):
     """A run that nobody trains."""

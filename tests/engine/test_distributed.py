@@ -308,8 +308,7 @@ def test_asked_to_stop_all_leave_saved_and_go_on(together, tiny):
     together.wait_for_step(run, 20)
     jobs.ask(run, "stop")
     ended = together.end(process)
-    assert ended.code == 1  # torchrun's own; its report has that of the process which left first, and ends the others
-    assert "exitcode  : 143" in ended.err and "exitcode  : 1 " not in ended.err
+    assert ended.code == 1 and ended.err.count("exitcode  : 143") == 2  # torchrun's own code, and those in its report
     stopped = run.progress().step
     assert checkpoints.choose(run.checkpoints, "last").step == stopped and run.state(run.progress()) == "stopped"
     process = together.start(2, "resume", "run", "--headless")
